@@ -1,0 +1,156 @@
+"""Every setting of the platform, typed, in one place; read from the environment and a `.env` file.
+
+Secrets are `SecretStr`, so that no repr, log or traceback shows them. The code knows endpoints
+only: whether they belong to the embedded stack, Docker Compose or Kubernetes is not its business.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from libs.errors import ConfigError
+
+
+def _config(prefix: str) -> SettingsConfigDict:
+    return SettingsConfigDict(
+        env_prefix=prefix, env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True
+    )
+
+
+class VaultSettings(BaseSettings):
+    """The S3 object store (MinIO, or anything that speaks S3 with user metadata and multipart)."""
+
+    model_config = _config("MINIO_")
+
+    endpoint: str = Field(description="host:port of the S3 API, without a scheme")
+    secure: bool = Field(default=False, description="true: HTTPS")
+    access_key: str = Field(description="the pipeline user's access key")
+    secret_key: SecretStr = Field(description="the pipeline user's secret key")
+    region: str = "us-east-1"
+    landing_bucket: str = "landing-zone"
+    lake_bucket: str = "data-lake"
+    timeout_s: float = Field(default=30.0, gt=0, description="per request, connect and read")
+
+
+class UploaderSettings(BaseSettings):
+    """The landing user: what `spatial-etl submit` signs in as. May write landing-zone only."""
+
+    model_config = _config("LANDING_")
+
+    access_key: str
+    secret_key: SecretStr
+
+
+class LedgerSettings(BaseSettings):
+    """MongoDB, or a server of its wire protocol. The URI carries no credentials."""
+
+    model_config = _config("MONGODB_")
+
+    uri: str = Field(description="mongodb://host:port[,host:port]/?options, no user and password")
+    username: str | None = None
+    password: SecretStr | None = None
+    auth_source: str = "admin"
+    database: str = "spatial_etl"
+    timeout_s: float = Field(default=10.0, gt=0, description="server selection and per operation")
+
+
+class ComputeSettings(BaseSettings):
+    """PostGIS as a transient engine: it holds nothing worth keeping."""
+
+    model_config = _config("POSTGIS_")
+
+    host: str
+    port: int = 5432
+    database: str = "compute"
+    user: str
+    password: SecretStr
+    pool_size: int = Field(default=4, ge=1)
+    connect_timeout_s: int = Field(default=10, ge=1)
+    statement_timeout_s: int = Field(default=1800, ge=1, description="per SQL statement")
+
+
+class EtlSettings(BaseSettings):
+    """How the pipeline itself behaves: folders, limits, time-outs."""
+
+    model_config = _config("ETL_")
+
+    work_dir: Path = Field(default=Path(".stack/work"), description="scratch space of runs")
+    recipes_dir: Path | None = Field(default=None, description="default: configs/recipes")
+    lease_s: int = Field(default=120, ge=5, description="how long a silent run keeps its batch")
+    manifest_max_bytes: int = Field(default=4_000_000, ge=1)
+    manifest_max_files: int = Field(default=1000, ge=1)
+    min_free_bytes: int = Field(default=512 * 2**20, ge=0, description="left free by a fetch")
+    gdal_timeout_s: int = Field(default=3600, ge=1, description="per GDAL process")
+    gdal_memory_mb: int = Field(default=1024, ge=64, description="GDAL_CACHEMAX and -wm budget")
+    reader_memory_mb: int = Field(default=4096, ge=256, description="address space of a reader")
+    reader_cpu_s: int = Field(default=3600, ge=1, description="CPU seconds of a reader process")
+    reader_timeout_s: int = Field(default=3600, ge=1, description="wall seconds of a reader")
+    row_group_rows: int = Field(default=50_000, ge=1000)
+    zstd_level: int = Field(default=3, ge=1, le=22)
+    workers: int = Field(default=2, ge=1, description="CPU cores one run may use")
+    sensor_interval_s: int = Field(default=2, ge=1)
+    audit_cron: str = "*/30 * * * *"
+    dagster_url: str = Field(default="http://127.0.0.1:3000", description="for links people follow")
+
+
+class Settings:
+    """All sections, each read when it is first asked for."""
+
+    def __init__(self, env_file: Path | None = None) -> None:
+        self._env_file = env_file
+        self._sections: dict[type[BaseSettings], BaseSettings] = {}
+
+    @property
+    def vault(self) -> VaultSettings:
+        return self._section(VaultSettings)
+
+    @property
+    def uploader(self) -> UploaderSettings:
+        return self._section(UploaderSettings)
+
+    @property
+    def ledger(self) -> LedgerSettings:
+        return self._section(LedgerSettings)
+
+    @property
+    def compute(self) -> ComputeSettings:
+        return self._section(ComputeSettings)
+
+    @property
+    def etl(self) -> EtlSettings:
+        return self._section(EtlSettings)
+
+    def _section(self, kind: type[SectionT]) -> SectionT:
+        if kind not in self._sections:
+            self._sections[kind] = load_section(kind, self._env_file)
+        section = self._sections[kind]
+        assert isinstance(section, kind)  # noqa: S101  the dictionary is keyed by its values' type
+        return section
+
+
+SectionT = TypeVar("SectionT", bound=BaseSettings)
+
+
+def load_section(kind: type[SectionT], env_file: Path | None = None, **values: Any) -> SectionT:
+    """Read one section; raise `ConfigError` naming every variable that is missing or wrong."""
+    prefix = kind.model_config.get("env_prefix", "")
+    if env_file is not None:
+        if not env_file.is_file():
+            raise ConfigError(f"The settings file {env_file} does not exist.")
+        values = {"_env_file": env_file, **values}
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{prefix}{'_'.join(str(part) for part in fault['loc'])}".upper()
+            + (" is not set" if fault["type"] == "missing" else f": {fault['msg']}")
+            for fault in error.errors()
+        )
+        raise ConfigError(
+            f"Settings: {faults}. Set it in the environment or in .env (see .env.example); "
+            "`spatial-etl stack up` writes one for the embedded stack."
+        ) from None

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Re-makes every pinned requirements file from requirements/*.in, with one version of each package everywhere.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+compile="python -m piptools compile --quiet --strip-extras --no-header --no-annotate --no-emit-find-links --no-emit-index-url --no-emit-trusted-host"
+all=$(mktemp)
+trap 'rm -f "$all"' EXIT
+cat requirements/*.in | sed 's/#.*//' > "$all.in"
+$compile --upgrade --output-file "$all" "$all.in"
+pin() { # OUTPUT, INPUT...
+  out=$1; shift
+  cat "$@" | sed 's/#.*//' > "$all.in"
+  rm -f "$all.part"
+  { cat "$all.in"; echo "-c $all"; } > "$all.one.in"
+  $compile --output-file "$all.part" "$all.one.in"
+  { echo "# Made by requirements/compile.sh from $*; edit those."; grep -v '^ *#' "$all.part"; } > "$out"
+}
+pin requirements.txt requirements/libs.in requirements/stack.in
+pin requirements-test.txt requirements/libs.in requirements/stack.in requirements/dagster.in requirements/test.in
+pin services/dagster/requirements.txt requirements/dagster.in
+pin services/dagster/requirements-user-code.txt requirements/dagster.in requirements/libs.in
