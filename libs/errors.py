@@ -4,9 +4,9 @@ The three kinds tell the caller what may be done next:
 
 - `InputError`: the user's data or manifest is at fault. Never retried; goes into the receipt.
 - `TransientError`: a server did not answer. The same work may be tried again, unchanged.
-- `OperatorError`: the platform is set up wrongly, or something that must hold does not. A person acts.
+- `OperatorError`: the platform is set up wrongly, or a promise is broken. A person acts.
 
-Anything else that escapes is a bug, and is treated as an operator's error: it never blames the user.
+Anything else that escapes is a bug, treated as an operator's error: it never blames the user.
 """
 
 from __future__ import annotations

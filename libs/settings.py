@@ -6,8 +6,9 @@ only: whether they belong to the embedded stack, Docker Compose or Kubernetes is
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -17,8 +18,23 @@ from libs.errors import ConfigError
 
 def _config(prefix: str) -> SettingsConfigDict:
     return SettingsConfigDict(
-        env_prefix=prefix, env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True
+        env_prefix=prefix, env_file_encoding="utf-8", extra="ignore", frozen=True
     )
+
+
+ENV_FILE_VARIABLE = "SPATIAL_ETL_ENV_FILE"
+"""Names the settings file; default: `.env`, or else what the embedded stack wrote."""
+
+
+def default_env_file() -> Path | None:
+    """The settings file that holds here; None: only the process's environment counts.
+
+    An environment variable always wins over the same setting in the file.
+    """
+    named = os.environ.get(ENV_FILE_VARIABLE)
+    if named:
+        return Path(named)
+    return next((path for path in (Path(".env"), Path(".stack/.env")) if path.is_file()), None)
 
 
 class VaultSettings(BaseSettings):
@@ -135,15 +151,14 @@ class Settings:
 SectionT = TypeVar("SectionT", bound=BaseSettings)
 
 
-def load_section(kind: type[SectionT], env_file: Path | None = None, **values: Any) -> SectionT:
+def load_section(kind: type[SectionT], env_file: Path | None = None) -> SectionT:
     """Read one section; raise `ConfigError` naming every variable that is missing or wrong."""
     prefix = kind.model_config.get("env_prefix", "")
-    if env_file is not None:
-        if not env_file.is_file():
-            raise ConfigError(f"The settings file {env_file} does not exist.")
-        values = {"_env_file": env_file, **values}
+    env_file = env_file or default_env_file()
+    if env_file is not None and not env_file.is_file():
+        raise ConfigError(f"The settings file {env_file} does not exist.")
     try:
-        return kind(**values)
+        return kind(_env_file=env_file)
     except ValidationError as error:
         faults = "; ".join(
             f"{prefix}{'_'.join(str(part) for part in fault['loc'])}".upper()
