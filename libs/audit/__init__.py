@@ -1,0 +1,6 @@
+"""The auditor; see CONTEXT.md."""
+
+from libs.audit.auditor import audit
+from libs.audit.report import AuditFoundLossError, AuditReport, Finding, FindingKind
+
+__all__ = ["AuditFoundLossError", "AuditReport", "Finding", "FindingKind", "audit"]

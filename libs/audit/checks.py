@@ -1,0 +1,208 @@
+"""The auditor's checks: each is about one promise, finds what breaks it and mends it when told to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from libs.audit.report import Finding, FindingKind
+from libs.ingest import Platform, RunState, abandon, settle
+from libs.ingest.workspace import remaining_runs, remove_run_folder
+from libs.models import Asset, RunSchema
+
+UPLOAD_GRACE = timedelta(hours=24)
+"""A multipart upload that is older than this belongs to nobody any more."""
+
+
+def _alive(platform: Platform) -> set[str]:
+    """The 32 digits of each run that holds a lease now, by the ledger's clock."""
+    return {run_id.replace("-", "") for run_id in platform.ledger.live_run_ids()}
+
+
+def dead_runs(platform: Platform, *, repair: bool) -> Iterator[Finding]:
+    """A run whose lease ran out while it worked is dead: its batch failed, and can be run again."""
+    for run_id, subject in platform.ledger.dead_runs():
+        if repair:
+            abandon(platform, run_id, "The run stopped without a word.", RunState.FAILED)
+        yield Finding(
+            kind=FindingKind.DEAD_RUN,
+            subject=subject,
+            what=f"run {run_id} stopped without saying how it ended.",
+            cure="spatial-etl audit --repair marks it failed; the sensor tries again.",
+            repaired=repair,
+        )
+
+
+def pending_assets(platform: Platform, *, repair: bool) -> Iterator[Finding]:
+    """A reservation without a live run is given back; its object goes with it."""
+    for asset in platform.ledger.pending_assets():
+        if asset.run_id.replace("-", "") in _alive(platform):
+            continue
+        repaired = repair and platform.ledger.delete_pending(asset.id)
+        if repaired:
+            platform.vault.remove(asset.s3_bucket, asset.s3_key)
+        elif repair:
+            continue  # a new run has taken it over since it was listed
+        yield Finding(
+            kind=FindingKind.PENDING_ASSET,
+            subject=f"{asset.dataset_id} v{asset.version} ({asset.id})",
+            what="was reserved by a run that is over, and never committed.",
+            cure="spatial-etl audit --repair removes it.",
+            repaired=repaired,
+        )
+
+
+def orphan_schemas(platform: Platform, *, repair: bool) -> Iterator[Finding]:
+    """A `proc_*` schema of no live run is dropped."""
+    schemas = platform.compute.run_schemas()
+    alive = _alive(platform)  # after the listing, so that a run that began meanwhile is known
+    for schema in schemas:
+        digits = RunSchema.run_digits(schema)
+        if digits is None or digits in alive:
+            continue
+        if repair:
+            platform.compute.drop_run_schemas(digits)
+        yield Finding(
+            kind=FindingKind.ORPHAN_SCHEMA,
+            subject=schema,
+            what="is left in PostGIS by a run that is over.",
+            cure="spatial-etl audit --repair drops it.",
+            repaired=repair,
+        )
+
+
+def orphan_folders(platform: Platform, *, repair: bool) -> Iterator[Finding]:
+    """A work folder on this machine of no live run is removed."""
+    folders = remaining_runs(platform.limits)
+    alive = _alive(platform)
+    for digits in folders:
+        if digits in alive:
+            continue
+        if repair:
+            remove_run_folder(platform.limits, digits)
+        yield Finding(
+            kind=FindingKind.ORPHAN_FOLDER,
+            subject=f"run-{digits}",
+            what="is left in the work folder by a run that is over.",
+            cure="spatial-etl audit --repair removes it.",
+            repaired=repair,
+        )
+
+
+def unsettled_batches(platform: Platform, *, repair: bool) -> Iterator[Finding]:
+    """An ended batch whose receipt was not written, or whose manifest was not moved, is settled."""
+    for batch in platform.ledger.unsettled(limit=10_000):
+        if repair:
+            settle(platform, batch)
+        yield Finding(
+            kind=FindingKind.UNSETTLED_BATCH,
+            subject=f"{batch.batch_id} ({batch.id[:12]})",
+            what=f"is {batch.state.value}, but its receipt is not written.",
+            cure="spatial-etl audit --repair writes it and moves the manifest.",
+            repaired=repair,
+        )
+
+
+def incomplete_uploads(platform: Platform, *, repair: bool) -> Iterator[Finding]:
+    """Parts of uploads to the lake that were never completed are aborted after a day."""
+    if not repair:
+        return
+    for key in platform.vault.abort_incomplete_uploads(platform.lake_bucket, UPLOAD_GRACE):
+        yield Finding(
+            kind=FindingKind.INCOMPLETE_UPLOAD,
+            subject=key,
+            what="was begun over a day ago and never completed.",
+            cure="",
+            repaired=True,
+        )
+
+
+class LakeCheck:
+    """The lake against the ledger, both ways."""
+
+    def __init__(self, platform: Platform, *, verify_bytes: bool) -> None:
+        self._platform = platform
+        self._verify_bytes = verify_bytes
+        self.assets_checked = 0
+        self.objects_checked = 0
+
+    def orphans(self, *, repair: bool) -> Iterator[Finding]:
+        """An object that no document owns is removed when a run of ours is proved to have left it.
+
+        One that no run of this ledger made is only reported: it may be somebody's data, or the
+        settings may name the wrong ledger.
+        """
+        platform = self._platform
+        for item in platform.vault.list_objects(platform.lake_bucket):
+            self.objects_checked += 1
+            if platform.ledger.asset_by_key(item.key) is not None:
+                continue
+            ours = self._was_left_by_a_run(item.key)
+            if ours is None:
+                continue
+            if ours and repair:
+                platform.vault.remove(platform.lake_bucket, item.key)
+            yield _orphan(f"s3://{platform.lake_bucket}/{item.key}", ours=ours, repair=repair)
+
+    def _was_left_by_a_run(self, key: str) -> bool | None:
+        """True: by a run of this ledger that is over; None: gone, or its run is still at work."""
+        found = self._platform.vault.stat(self._platform.lake_bucket, key)
+        if found is None:
+            return None
+        run_id = found.metadata.get("run_id", "")
+        if run_id.replace("-", "") in _alive(self._platform):
+            return None
+        return bool(run_id) and self._platform.ledger.run(run_id) is not None
+
+    def committed(self) -> Iterator[Finding]:
+        """Each committed asset must have its object, with its size, its links, and its bytes."""
+        for asset in self._platform.ledger.committed_assets():
+            self.assets_checked += 1
+            finding = self._check(asset)
+            if finding is not None:
+                yield finding
+
+    def _check(self, asset: Asset) -> Finding | None:
+        found = self._platform.vault.stat(asset.s3_bucket, asset.s3_key)
+        if found is None:
+            return _loss(FindingKind.MISSING_OBJECT, asset, "its object is not in the lake.")
+        if found.size_bytes != asset.size_bytes:
+            what = f"its object has {found.size_bytes} bytes instead of {asset.size_bytes}."
+            return _loss(FindingKind.ALTERED_OBJECT, asset, what)
+        linked = (found.metadata.get("mongodb_doc_id"), found.metadata.get("content_hash"))
+        if linked != (asset.id, asset.content_hash):
+            what = "its object's metadata names another document or hash."
+            return _loss(FindingKind.ALTERED_OBJECT, asset, what)
+        if not self._verify_bytes:
+            return None
+        sha256, _ = self._platform.vault.sha256_of(asset.s3_bucket, asset.s3_key)
+        if sha256 == asset.content_hash:
+            return None
+        what = f"its object's bytes have SHA-256 {sha256} instead of {asset.content_hash}."
+        return _loss(FindingKind.ALTERED_OBJECT, asset, what)
+
+
+def _orphan(uri: str, *, ours: bool, repair: bool) -> Finding:
+    if ours:
+        return Finding(
+            kind=FindingKind.ORPHAN_OBJECT,
+            subject=uri,
+            what="was left by a run that is over; no document owns it.",
+            cure="spatial-etl audit --repair removes it.",
+            repaired=repair,
+        )
+    return Finding(
+        kind=FindingKind.FOREIGN_OBJECT,
+        subject=uri,
+        what="belongs to no document, and no run of this ledger made it.",
+        cure="Check that the settings name the right ledger; if so, find out who wrote it.",
+    )
+
+
+def _loss(kind: FindingKind, asset: Asset, what: str) -> Finding:
+    return Finding(
+        kind=kind,
+        subject=f"{asset.dataset_id} v{asset.version} ({asset.uri})",
+        what=what,
+        cure="Restore this object from a backup, or submit its sources again as a new version.",
+    )

@@ -1,0 +1,88 @@
+"""What the auditor found."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from libs.errors import OperatorError
+from libs.models import Frozen
+
+
+class FindingKind(str, Enum):
+    """One word for each promise that can be found broken."""
+
+    DEAD_RUN = "dead_run"
+    PENDING_ASSET = "pending_asset"
+    ORPHAN_OBJECT = "orphan_object"
+    ORPHAN_SCHEMA = "orphan_schema"
+    ORPHAN_FOLDER = "orphan_folder"
+    FOREIGN_OBJECT = "foreign_object"
+    INCOMPLETE_UPLOAD = "incomplete_upload"
+    UNSETTLED_BATCH = "unsettled_batch"
+    MISSING_OBJECT = "missing_object"
+    ALTERED_OBJECT = "altered_object"
+
+    @property
+    def needs_a_person(self) -> bool:
+        """True for what no machine may mend: data is gone or changed, or of unknown origin."""
+        return self in (
+            FindingKind.MISSING_OBJECT,
+            FindingKind.ALTERED_OBJECT,
+            FindingKind.FOREIGN_OBJECT,
+        )
+
+
+class Finding(Frozen):
+    """One thing that is not as it must be."""
+
+    kind: FindingKind
+    subject: str
+    """The batch, asset, object, schema or folder."""
+    what: str
+    cure: str
+    repaired: bool = False
+
+    def __str__(self) -> str:
+        state = "repaired" if self.repaired else f"Cure: {self.cure}"
+        return f"{self.kind.value}: {self.subject}: {self.what} {state}"
+
+
+class AuditFoundLossError(OperatorError):
+    """Committed data is missing or altered, or the lake holds what nobody can account for."""
+
+
+class AuditReport(Frozen):
+    """All findings of one audit, and what was looked at."""
+
+    findings: tuple[Finding, ...]
+    assets_checked: int
+    objects_checked: int
+    bytes_verified: bool
+    """True: every object was read and hashed; False: size and links only."""
+
+    @property
+    def for_a_person(self) -> tuple[Finding, ...]:
+        """The findings that no machine can mend."""
+        return tuple(item for item in self.findings if item.kind.needs_a_person)
+
+    def raise_if_a_person_is_needed(self) -> None:
+        """So that a schedule's run fails visibly.
+
+        Raises:
+            AuditFoundLossError: naming each such finding.
+        """
+        if self.for_a_person:
+            raise AuditFoundLossError("\n".join(str(item) for item in self.for_a_person))
+
+    def as_markdown(self) -> str:
+        """A table for Dagster's page."""
+        head = f"{self.assets_checked} assets and {self.objects_checked} objects checked"
+        depth = "every byte hashed" if self.bytes_verified else "sizes and links only"
+        if not self.findings:
+            return f"{head} ({depth}): nothing found."
+        rows = "\n".join(
+            f"| {item.kind.value} | {item.subject} | {item.what} | "
+            f"{'repaired' if item.repaired else item.cure} |"
+            for item in self.findings
+        )
+        return f"{head} ({depth}).\n\n| kind | subject | what | |\n|---|---|---|---|\n{rows}"

@@ -1,0 +1,12 @@
+"""What a run leaves behind when it ends, however it ends: nothing in PostGIS, nothing on disk."""
+
+from __future__ import annotations
+
+from libs.ingest.platform import Platform
+from libs.ingest.workspace import remove_run_folder
+
+
+def clean_up(platform: Platform, run_id: str) -> None:
+    """Drop the run's schemas and folder. Safe to repeat; the auditor does it for dead runs."""
+    remove_run_folder(platform.limits, run_id)
+    platform.compute.drop_run_schemas(run_id)

@@ -1,0 +1,74 @@
+"""Stage 5: results to files, a version and a key for each from the ledger, then to the lake."""
+
+from __future__ import annotations
+
+from libs.ingest.iso import metadata_of
+from libs.ingest.platform import Platform
+from libs.ingest.raster_work import write_raster
+from libs.ingest.stages import each, running
+from libs.ingest.values import (
+    EjectedAsset,
+    FileJob,
+    Job,
+    StageOutput,
+    TransformedFile,
+    TransformedRaster,
+    WrittenAsset,
+)
+from libs.ingest.vector_work import write_vector
+from libs.models import Asset, AssetDraft, AssetMetadata, S3Uri, Stage
+
+
+def eject(platform: Platform, done: StageOutput[TransformedFile]) -> StageOutput[EjectedAsset]:
+    """Write, reserve, upload: nothing is in the lake that the ledger has not given a place.
+
+    Raises:
+        LeaseLostError: another run has taken the batch over.
+    """
+    job = done.job
+
+    def act(item: TransformedFile) -> WrittenAsset:
+        if isinstance(item, TransformedRaster):
+            return write_raster(platform, job, item)
+        return write_vector(platform, job, item)
+
+    with running(platform, job, Stage.EJECT) as note:
+        written: StageOutput[WrittenAsset] = each(done, _work_of, act)
+        assets = _reserve(platform, job, [item.draft for item in written.items])
+        ejected = tuple(
+            _upload(platform, asset, item)
+            for asset, item in zip(assets, written.items, strict=True)
+        )
+        size = sum(asset.size_bytes for asset in assets)
+        note.detail = f"{len(ejected)} object(s), {size:,} bytes in the lake"
+    return StageOutput(job=job, items=ejected, skipped=written.skipped)
+
+
+def _work_of(item: TransformedFile) -> FileJob:
+    source = item.inspected if isinstance(item, TransformedRaster) else item.loaded
+    return source.fetched.work
+
+
+def _reserve(platform: Platform, job: Job, drafts: list[AssetDraft]) -> tuple[Asset, ...]:
+    def metadata(draft: AssetDraft, version: int, s3_key: str) -> AssetMetadata:
+        uri = S3Uri(bucket=platform.lake_bucket, key=s3_key)
+        return metadata_of(draft, version, str(uri), job.manifest)
+
+    return platform.ledger.reserve(
+        job.fingerprint,
+        job.fence,
+        drafts,
+        lake_bucket=platform.lake_bucket,
+        metadata_of=metadata,
+    )
+
+
+def _upload(platform: Platform, asset: Asset, written: WrittenAsset) -> EjectedAsset:
+    platform.vault.put_file(
+        asset.s3_bucket,
+        asset.s3_key,
+        written.path,
+        metadata=asset.object_metadata,
+        content_type=asset.format.media_type,
+    )
+    return EjectedAsset(asset=asset, picture=written.picture)

@@ -1,0 +1,53 @@
+"""Stage 2: bring the pinned files into the work folder, hashing them as they come. Read once only."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from libs.ingest.platform import Platform
+from libs.ingest.stages import each, running
+from libs.ingest.values import FetchedFile, FileJob, StageOutput
+from libs.ingest.workspace import file_folder, require_room
+from libs.models import S3Uri, Source, Stage
+
+
+def fetch(platform: Platform, received: StageOutput[FileJob]) -> StageOutput[FetchedFile]:
+    """Copy every file of the batch, and its side files, to the run's folder.
+
+    Raises:
+        FilesRejectedError: a file was replaced or removed since it was pinned.
+        DiskFullError: there is no room for them.
+    """
+    total = sum(obj.size_bytes for item in received.items for obj in item.objects)
+    with running(platform, received.job, Stage.FETCH) as note:
+        require_room(platform.limits, total)
+        run_id = received.job.run_id
+        fetched = each(
+            received, lambda item: item, lambda item: _fetch_file(platform, run_id, item)
+        )
+        note.detail = f"{len(fetched.items)} file(s), {total:,} bytes"
+    return fetched
+
+
+def _fetch_file(platform: Platform, run_id: str, work: FileJob) -> FetchedFile:
+    folder = file_folder(platform.limits, run_id, work.index) / "in"
+    folder.mkdir(exist_ok=True, mode=0o700)
+    sources = []
+    for pinned in work.objects:
+        got = platform.vault.fetch_file(
+            platform.landing_bucket,
+            pinned.key,
+            etag=pinned.etag,
+            target=folder / PurePosixPath(pinned.key).name,
+            max_bytes=pinned.size_bytes,
+        )
+        sources.append(
+            Source(
+                uri=str(S3Uri(bucket=platform.landing_bucket, key=pinned.key)),
+                etag=pinned.etag,
+                size_bytes=got.size_bytes,
+                sha256=got.sha256,
+            )
+        )
+    main = folder / PurePosixPath(work.objects[0].key).name
+    return FetchedFile(work=work, path=main, sources=tuple(sources))

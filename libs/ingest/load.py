@@ -1,0 +1,78 @@
+"""Stage 3: vectors into PostGIS, rasters as far as their header. The file must be what was declared."""
+
+from __future__ import annotations
+
+from libs.errors import InputError
+from libs.ingest.platform import Platform
+from libs.ingest.stages import each, running
+from libs.ingest.values import (
+    FetchedFile,
+    InspectedRaster,
+    Job,
+    LoadedFile,
+    LoadedVector,
+    StageOutput,
+)
+from libs.models import AssetKind, Stage
+from libs.spatial_utils.crs import reconcile
+from libs.spatial_utils.raster_info import inspect_raster
+from libs.spatial_utils.sandbox import ChildLimits
+from libs.spatial_utils.vector_reader import VectorSource, open_vector
+
+
+def load(platform: Platform, fetched: StageOutput[FetchedFile]) -> StageOutput[LoadedFile]:
+    """Read each file and check it against its manifest entry.
+
+    Raises:
+        FilesRejectedError: a file cannot be read, or is not what the manifest says.
+    """
+    job = fetched.job
+
+    def act(item: FetchedFile) -> LoadedFile:
+        if item.work.file.type is AssetKind.VECTOR:
+            return _load_vector(platform, job, item)
+        return _inspect_raster(platform, item)
+
+    with running(platform, job, Stage.LOAD) as note:
+        loaded: StageOutput[LoadedFile] = each(fetched, lambda item: item.work, act)
+        rows = sum(item.table.row_count for item in loaded.items if isinstance(item, LoadedVector))
+        note.detail = f"{len(loaded.items)} file(s) opened, {rows:,} features in PostGIS"
+    return loaded
+
+
+def _load_vector(platform: Platform, job: Job, fetched: FetchedFile) -> LoadedVector:
+    file, limits = fetched.work.file, platform.limits
+    schema = job.schema_of(fetched.work)
+    source = VectorSource(path=fetched.path, driver=file.format, layer=file.layer)
+    with open_vector(
+        source, limits=ChildLimits.for_readers(limits), work_dir=fetched.path.parent.parent
+    ) as stream:
+        if stream.geometry_index is None:
+            raise InputError.of(
+                file.path,
+                f"layer {stream.info.layer!r} has no geometry.",
+                "Submit a layer with a geometry column; plain tables are not spatial data.",
+            )
+        crs = reconcile(file.crs, stream.info.crs_wkt, file.path)
+        platform.compute.create_schema(schema)
+        table = platform.compute.load_arrow(
+            stream.batches(),
+            arrow_schema=stream.schema,
+            schema=schema,
+            geometry_index=stream.geometry_index,
+        )
+    return LoadedVector(fetched=fetched, crs=crs, table=table, notes=stream.info.notes)
+
+
+def _inspect_raster(platform: Platform, fetched: FetchedFile) -> InspectedRaster:
+    file = fetched.work.file
+    info = inspect_raster(
+        platform.gdal,
+        fetched.path,
+        driver=file.format,
+        layer=file.layer,
+        work_dir=fetched.path.parent.parent,
+    )
+    return InspectedRaster(
+        fetched=fetched, crs=reconcile(file.crs, info.crs_wkt, file.path), info=info
+    )

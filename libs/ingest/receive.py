@@ -1,0 +1,291 @@
+"""Stage 1: read and judge the manifest, pin its files, claim the batch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from libs.errors import InputError, Problem
+from libs.ingest.contract import parse_manifest
+from libs.ingest.errors import BatchRejectedError, ManifestGoneError
+from libs.ingest.platform import Platform
+from libs.ingest.settle import settle
+from libs.ingest.values import Ended, FileJob, Job, SkippedFile, StageOutput
+from libs.ledger import BatchEndedError
+from libs.models import (
+    INPUT_FORMATS,
+    Batch,
+    BatchFile,
+    BatchState,
+    FileOutcome,
+    Manifest,
+    ManifestFile,
+    ManifestUpload,
+    OnError,
+    PinnedObject,
+    Run,
+    RunState,
+    Stage,
+    utc_now,
+)
+from libs.transformations import ResolvedRecipe
+from libs.vault import ObjectChangedError, ObjectMissingError
+
+Received = StageOutput[FileJob]
+
+
+def receive(platform: Platform, upload: ManifestUpload, run_id: str) -> Received | Ended:
+    """Judge one upload of a manifest and claim its batch for this run.
+
+    Raises:
+        BatchRejectedError: the manifest is bad; the ledger and the bucket say so already.
+        ManifestGoneError: it was removed or replaced before it was read.
+        BatchBusyError: another run holds the batch's lease.
+    """
+    started = time.monotonic()
+    ledger = platform.ledger
+    ledger.start_run(Run(_id=run_id, manifest_key=upload.key, started_at=utc_now()))
+    ledger.stage_started(run_id, Stage.RECEIVE)
+    known = ledger.batch_of_upload(upload)
+    if known is not None and known.state.is_final:
+        return _already_ended(platform, known, run_id)
+    submission = _judge(platform, upload, _read(platform, upload))
+    batch = ledger.receive(submission.batch)
+    if batch.state.is_final:
+        return _final(
+            platform, batch, run_id, newly=batch.received_at == submission.batch.received_at
+        )
+    try:
+        batch = ledger.claim(batch.id, run_id, platform.limits.lease_s)
+    except BatchEndedError as error:
+        return _already_ended(platform, error.batch, run_id)
+    received = submission.claimed(batch, upload, run_id)
+    ledger.update_files(batch.id, batch.fence, submission.batch.files)
+    ledger.attach_batch(run_id, batch.id)
+    ledger.stage_ended(
+        run_id, Stage.RECEIVE, time.monotonic() - started, f"{len(received.items)} file(s) pinned"
+    )
+    return received
+
+
+def _read(platform: Platform, upload: ManifestUpload) -> bytes:
+    limit = platform.limits.manifest_max_bytes
+    try:
+        return platform.vault.read_bytes(
+            platform.landing_bucket, upload.key, etag=upload.etag, max_bytes=limit + 1
+        )
+    except (ObjectMissingError, ObjectChangedError) as error:
+        raise ManifestGoneError(
+            [
+                Problem(
+                    where=upload.key,
+                    what="was removed or replaced between the sensor's tick and this run.",
+                    cure="If it was replaced, the new upload has a run of its own.",
+                )
+            ]
+        ) from error
+
+
+def _final(platform: Platform, batch: Batch, run_id: str, *, newly: bool) -> Ended:
+    if not newly:
+        return _already_ended(platform, batch, run_id)
+    platform.ledger.end_run(run_id, RunState.REJECTED, batch=batch.id)
+    settle(platform, batch)
+    raise BatchRejectedError(batch, all_problems(batch))
+
+
+def all_problems(batch: Batch) -> tuple[Problem, ...]:
+    """The batch's own problems, then those of its files."""
+    return (*batch.problems, *(problem for file in batch.files for problem in file.problems))
+
+
+def _already_ended(platform: Platform, batch: Batch, run_id: str) -> Ended:
+    if batch.settled_at is None:
+        settle(platform, batch)
+    platform.ledger.end_run(run_id, RunState.NOTHING_TO_DO, batch=batch.id)
+    return Ended(batch=batch, run_id=run_id)
+
+
+class Submission:
+    """A judged upload: the batch document it makes, and its good files."""
+
+    def __init__(self, batch: Batch, manifest: Manifest | None, good: Sequence[FileJob]) -> None:
+        self.batch = batch
+        self._manifest = manifest
+        self._good = tuple(good)
+
+    def claimed(self, batch: Batch, upload: ManifestUpload, run_id: str) -> Received:
+        """The same as the first stage's output, once the ledger has given it a fence."""
+        assert self._manifest is not None  # noqa: S101  a batch without manifest is never claimed
+        job = Job(
+            fingerprint=batch.id,
+            fence=batch.fence,
+            run_id=run_id,
+            upload=upload,
+            manifest=self._manifest,
+            files=self._good,
+        )
+        skipped = tuple(
+            SkippedFile(index=index, problems=file.problems)
+            for index, file in enumerate(self.batch.files)
+            if file.problems
+        )
+        return StageOutput(job=job, items=self._good, skipped=skipped)
+
+
+def _judge(platform: Platform, upload: ManifestUpload, body: bytes) -> Submission:
+    sha256 = hashlib.sha256(body).hexdigest()
+    try:
+        manifest = parse_manifest(
+            body,
+            landing_bucket=platform.landing_bucket,
+            max_bytes=platform.limits.manifest_max_bytes,
+            max_files=platform.limits.manifest_max_files,
+        )
+    except InputError as error:
+        batch = _batch(upload, body, sha256, fingerprint(sha256, (), ()))
+        rejected = {"state": BatchState.REJECTED, "problems": error.problems}
+        return Submission(batch.model_copy(update={**rejected, "ended_at": utc_now()}), None, ())
+    return _judge_files(platform, upload, body, manifest)
+
+
+def _judge_files(
+    platform: Platform, upload: ManifestUpload, body: bytes, manifest: Manifest
+) -> Submission:
+    pinned = [_pin(platform, file) for file in manifest.files]
+    recipes = [platform.recipes.resolve(file.type, manifest.intent) for file in manifest.files]
+    files = tuple(
+        _batch_file(manifest, index, file, objects)
+        for index, (file, objects) in enumerate(zip(manifest.files, pinned, strict=True))
+    )
+    good = [
+        FileJob(
+            index=index,
+            file=file,
+            dataset_id=manifest.dataset_id(file),
+            objects=pinned[index],
+            recipe=recipes[index],
+        )
+        for index, file in enumerate(manifest.files)
+        if not files[index].problems
+    ]
+    sha256 = hashlib.sha256(body).hexdigest()
+    mark = fingerprint(sha256, [obj for objects in pinned for obj in objects], recipes)
+    batch = _batch(upload, body, sha256, mark).model_copy(
+        update={
+            "batch_id": manifest.batch_id,
+            "intent": manifest.intent,
+            "recipe_hash": recipes_hash(recipes),
+            "files": files,
+        }
+    )
+    bad = len(good) < len(files)
+    if bad and (manifest.on_error is OnError.REJECT_BATCH or not good):
+        batch = batch.model_copy(
+            update={
+                "state": BatchState.REJECTED,
+                "ended_at": utc_now(),
+                "files": tuple(
+                    file.model_copy(update={"outcome": FileOutcome.REJECTED}) for file in files
+                ),
+            }
+        )
+    return Submission(batch, manifest, good)
+
+
+def _batch(upload: ManifestUpload, body: bytes, sha256: str, mark: str) -> Batch:
+    return Batch(
+        _id=mark,
+        batch_id=None,
+        state=BatchState.RECEIVED,
+        upload=upload,
+        manifest_sha256=sha256,
+        manifest=body,
+        intent=None,
+        recipe_hash=None,
+        received_at=utc_now(),
+    )
+
+
+def _batch_file(
+    manifest: Manifest, index: int, file: ManifestFile, objects: tuple[PinnedObject, ...]
+) -> BatchFile:
+    problems = missing_parts(index, file, objects)
+    return BatchFile(
+        path=file.path,
+        dataset_id=manifest.dataset_id(file),
+        objects=objects,
+        problems=problems,
+        outcome=FileOutcome.SKIPPED if problems else FileOutcome.WAITING,
+    )
+
+
+def missing_parts(
+    index: int, file: ManifestFile, objects: Sequence[PinnedObject]
+) -> tuple[Problem, ...]:
+    """What of a file is not in the bucket: itself, or a side file that it cannot do without."""
+    where = f"files[{index}].path"
+    if not objects:
+        return (
+            Problem(
+                where=where,
+                what=f"{file.path} is not in the bucket.",
+                cure="Upload the files first and the manifest last.",
+            ),
+        )
+    if not objects[0].size_bytes:
+        return (
+            Problem(where=where, what=f"{file.path} is empty (0 bytes).", cure="Upload it again."),
+        )
+    endings = {PurePosixPath(obj.key).suffix.lower() for obj in objects}
+    form = INPUT_FORMATS[file.format]
+    if not form.suffixes or not file.path.lower().endswith(form.suffixes):
+        return ()
+    return tuple(
+        Problem(
+            where=where,
+            what=f"{file.path} has no {ending} file beside it, which a {file.format} needs.",
+            cure=f"Upload the {ending} file under the same name, or send all parts as one .zip.",
+        )
+        for ending in form.required_side_files
+        if ending not in endings
+    )
+
+
+def _pin(platform: Platform, file: ManifestFile) -> tuple[PinnedObject, ...]:
+    """The file and its side files as they are now; a folder marker is not a file."""
+    form, key = INPUT_FORMATS[file.format], file.uri.key
+    main = platform.vault.stat(platform.landing_bucket, key)
+    if main is None:
+        return ()
+    found = [PinnedObject(key=key, etag=main.etag, size_bytes=main.size_bytes)]
+    if form.side_files and key.lower().endswith(form.suffixes):
+        stem = key[: -len(PurePosixPath(key).suffix)]
+        wanted = {stem + ending for ending in form.side_files}
+        for beside in platform.vault.list_objects(platform.landing_bucket, stem + "."):
+            ending = beside.key[len(stem) :].lower()
+            if stem + ending in wanted and beside.key != key:
+                found.append(
+                    PinnedObject(key=beside.key, etag=beside.etag, size_bytes=beside.size_bytes)
+                )
+    return tuple(found)
+
+
+def recipes_hash(recipes: Sequence[ResolvedRecipe]) -> str:
+    """SHA-256 over the hashes of the recipes that a batch's files are made with, in their order."""
+    return hashlib.sha256("\n".join(item.recipe.hash for item in recipes).encode()).hexdigest()
+
+
+def fingerprint(
+    manifest_sha256: str, objects: Sequence[PinnedObject], recipes: Sequence[ResolvedRecipe]
+) -> str:
+    """What makes two submissions the same: manifest bytes, every object's etag and size, recipes."""
+    parts = [
+        manifest_sha256,
+        [[obj.key, obj.etag, obj.size_bytes] for obj in objects],
+        recipes_hash(recipes),
+    ]
+    return hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()

@@ -1,0 +1,103 @@
+"""What every stage has in common: the lease is kept, the run record written, bad files set aside."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from libs.errors import InputError, TransientError
+from libs.ingest.platform import Platform
+from libs.ingest.values import FileJob, ItemT, Job, SkippedFile, StageOutput
+from libs.ledger import LeaseLostError
+from libs.models import Frozen, OnError, Stage
+
+logger = logging.getLogger(__name__)
+
+InT = TypeVar("InT", bound=Frozen)
+
+
+class StageNote:
+    """The one line for people that a stage leaves in the run record."""
+
+    detail: str = ""
+
+
+@contextlib.contextmanager
+def running(platform: Platform, job: Job, stage: Stage) -> Iterator[StageNote]:
+    """Around the work of one stage.
+
+    Raises:
+        LeaseLostError: another run has taken the batch over; what this one did does not count.
+    """
+    note = StageNote()
+    started = time.monotonic()
+    platform.ledger.renew(job.fingerprint, job.fence, platform.limits.lease_s)
+    platform.ledger.stage_started(job.run_id, stage)
+    with _lease_kept(platform, job):
+        yield note
+    platform.ledger.stage_ended(job.run_id, stage, time.monotonic() - started, note.detail)
+    logger.info("%s: %s", stage.value, note.detail)
+
+
+@contextlib.contextmanager
+def _lease_kept(platform: Platform, job: Job) -> Iterator[None]:
+    done = threading.Event()
+    lost: list[LeaseLostError] = []
+
+    def keep() -> None:
+        while not done.wait(platform.limits.lease_s / 4):
+            try:
+                platform.ledger.renew(job.fingerprint, job.fence, platform.limits.lease_s)
+            except LeaseLostError as error:
+                lost.append(error)
+                return
+            except TransientError as error:  # the next turn may succeed before the lease ends
+                logger.warning("The lease could not be renewed just now: %s", error)
+
+    keeper = threading.Thread(target=keep, name=f"lease-{job.run_id}", daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        done.set()
+        keeper.join()
+    if lost:
+        raise lost[0]
+
+
+def each(
+    previous: StageOutput[InT],
+    work_of: Callable[[InT], FileJob],
+    act: Callable[[InT], ItemT],
+) -> StageOutput[ItemT]:
+    """Do one stage's work for each file that is still in.
+
+    With `skip_file` a bad file is set aside; with `reject_batch` all bad files are still found, so
+    that the user hears of all of them at once.
+
+    Raises:
+        InputError: a file is bad and the manifest does not skip, or no good file is left.
+    """
+    items: list[ItemT] = []
+    bad: list[SkippedFile] = []
+    for item in previous.items:
+        try:
+            items.append(act(item))
+        except InputError as error:
+            bad.append(SkippedFile(index=work_of(item).index, problems=error.problems))
+    skipped = (*previous.skipped, *bad)
+    if bad and (previous.job.manifest.on_error is OnError.REJECT_BATCH or not items):
+        raise FilesRejectedError(skipped)
+    return StageOutput(job=previous.job, items=tuple(items), skipped=skipped)
+
+
+class FilesRejectedError(InputError):
+    """Files of a batch are bad, so the batch cannot go on."""
+
+    def __init__(self, files: Sequence[SkippedFile]) -> None:
+        self.files = tuple(files)
+        super().__init__([problem for file in files for problem in file.problems])

@@ -1,0 +1,1 @@
+"""One op per stage; each calls one function of `libs.ingest`."""

@@ -1,0 +1,48 @@
+"""What all ops share: an error ends the run truthfully and becomes one readable `Failure`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from dagster import DagsterExecutionInterruptedError, Failure, MetadataValue, OpExecutionContext
+
+from etl_pipelines.resources import PlatformResource
+from libs.errors import InputError
+from libs.ingest import Job, Platform, RunState, end_with
+
+ResultT = TypeVar("ResultT")
+
+
+def run_stage(
+    context: OpExecutionContext,
+    resource: PlatformResource,
+    job: Job | None,
+    work: Callable[[Platform], ResultT],
+) -> ResultT:
+    """Do a stage's work. Whatever stops it is in the ledger before Dagster hears of it.
+
+    Raises:
+        Failure: with the error's own words; the sensor decides whether the upload is tried again.
+    """
+    platform = resource.get()
+    try:
+        return work(platform)
+    except DagsterExecutionInterruptedError as stop:
+        end_with(platform, context.run_id, job, stop, state=RunState.CANCELLED)
+        raise
+    except BaseException as error:
+        ended = end_with(platform, context.run_id, job, error)
+        if not isinstance(ended, Exception):
+            raise
+        raise _failure(ended) from error
+
+
+def _failure(error: Exception) -> Failure:
+    if isinstance(error, InputError):
+        table = "\n".join(
+            f"| {problem.where} | {problem.what} | {problem.cure} |" for problem in error.problems
+        )
+        problems = f"| where | what | cure |\n|---|---|---|\n{table}"
+        return Failure(str(error), metadata={"problems": MetadataValue.md(problems)})
+    return Failure(f"{type(error).__name__}: {error}")

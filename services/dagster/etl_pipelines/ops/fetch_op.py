@@ -1,0 +1,15 @@
+"""Stage 2: the pinned files into the work folder."""
+
+from dagster import OpExecutionContext, op
+
+from etl_pipelines.ops._stage import run_stage
+from etl_pipelines.resources import PlatformResource
+from libs.ingest import FetchedFile, FileJob, StageOutput, fetch
+
+
+@op(name="fetch")
+def fetch_op(
+    context: OpExecutionContext, platform: PlatformResource, received: StageOutput[FileJob]
+) -> StageOutput[FetchedFile]:
+    """Stage 2: the pinned files into the work folder."""
+    return run_stage(context, platform, received.job, lambda it: fetch(it, received))

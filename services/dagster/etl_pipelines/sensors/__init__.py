@@ -1,0 +1,1 @@
+"""What makes runs start, and what watches how they end."""

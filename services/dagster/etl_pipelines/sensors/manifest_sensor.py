@@ -1,0 +1,109 @@
+"""Sees manifests in the landing zone and requests a run for each upload, and again after a fault.
+
+It never touches a manifest: only a run whose batch has ended takes it away. So a tick that is lost
+loses nothing. The ledger, not the sensor, decides whether a submission is a repeat.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta, timezone
+
+from dagster import (
+    DagsterRunStatus,
+    DefaultSensorStatus,
+    RunConfig,
+    RunRecord,
+    RunRequest,
+    RunsFilter,
+    SensorDefinition,
+    SensorEvaluationContext,
+    SkipReason,
+    sensor,
+)
+
+from etl_pipelines.jobs import UPLOAD_TAG, ingest_job
+from etl_pipelines.ops.validate_op import UploadConfig
+from etl_pipelines.resources import PlatformResource
+from libs.ingest import Platform, waiting_manifests
+from libs.models import ManifestUpload
+
+WATCH_S = 4.0
+"""Dagster's daemon comes round every five seconds: a tick keeps looking for most of that time."""
+LOOK_EVERY_S = 0.5
+MAX_ATTEMPTS = 5
+FIRST_WAIT = timedelta(seconds=10)
+"""Before the second attempt at an upload whose run failed; doubled for each further one."""
+
+
+def build_manifest_sensor(interval_s: int) -> SensorDefinition:
+    """The sensor, looking every `interval_s` seconds at the earliest."""
+
+    @sensor(
+        name="manifest_sensor",
+        job=ingest_job,
+        minimum_interval_seconds=interval_s,
+        default_status=DefaultSensorStatus.RUNNING,
+        description="Starts a run for every manifest uploaded to manifests/*.json.",
+    )
+    def manifest_sensor(
+        context: SensorEvaluationContext, platform: PlatformResource
+    ) -> Iterator[RunRequest | SkipReason]:
+        requests = _watch(context, platform.get())
+        if requests:
+            yield from requests
+        else:
+            yield SkipReason("No new manifest.")
+
+    return manifest_sensor
+
+
+def _watch(context: SensorEvaluationContext, platform: Platform) -> list[RunRequest]:
+    until = time.monotonic() + WATCH_S
+    while True:
+        requests = _wanted(context, waiting_manifests(platform))
+        if requests or time.monotonic() + LOOK_EVERY_S > until:
+            return requests
+        time.sleep(LOOK_EVERY_S)
+
+
+def _wanted(
+    context: SensorEvaluationContext, uploads: Sequence[ManifestUpload]
+) -> list[RunRequest]:
+    runs = _runs_of(context, uploads)
+    attempts = ((upload, _next_attempt(runs.get(upload.run_key, []))) for upload in uploads)
+    return [_request(upload, attempt) for upload, attempt in attempts if attempt]
+
+
+def _runs_of(
+    context: SensorEvaluationContext, uploads: Sequence[ManifestUpload]
+) -> dict[str, list[RunRecord]]:
+    if not uploads:
+        return {}
+    keys = [upload.run_key for upload in uploads]
+    found: dict[str, list[RunRecord]] = {}
+    for record in context.instance.get_run_records(RunsFilter(tags={UPLOAD_TAG: keys})):
+        found.setdefault(record.dagster_run.tags[UPLOAD_TAG], []).append(record)
+    return found
+
+
+def _next_attempt(runs: Sequence[RunRecord]) -> int | None:
+    """The number of the attempt to start now; None: one is going on, or waits, or all were made."""
+    if not runs:
+        return 1
+    newest = max(runs, key=lambda record: record.create_timestamp)
+    if newest.dagster_run.status is not DagsterRunStatus.FAILURE or len(runs) >= MAX_ATTEMPTS:
+        return None
+    ended = datetime.fromtimestamp(newest.end_time or 0, timezone.utc)
+    due = ended + FIRST_WAIT * 2 ** (len(runs) - 1)
+    return len(runs) + 1 if datetime.now(timezone.utc) >= due else None
+
+
+def _request(upload: ManifestUpload, attempt: int) -> RunRequest:
+    suffix = f"|attempt {attempt}" if attempt > 1 else ""
+    return RunRequest(
+        run_key=upload.run_key + suffix,
+        run_config=RunConfig(ops={"validate": UploadConfig.of(upload)}),
+        tags={UPLOAD_TAG: upload.run_key, "spatial_etl/attempt": str(attempt)},
+    )
