@@ -1,4 +1,4 @@
-"""Stage 2: bring the pinned files into the work folder, hashing them as they come. Read once only."""
+"""Stage 2: the pinned files into the work folder, hashed as they come. Each is read once only."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from libs.models import AssetDraft, AssetKind, AssetMetadata, Manifest
+from libs.models.base import utc_now
 from libs.models.geo import GeographicExtent
 from libs.models.iso19115 import (
     Distribution,
@@ -15,7 +16,6 @@ from libs.models.iso19115 import (
     ResponsibleParty,
     VectorRepresentation,
 )
-from libs.models.base import utc_now
 from libs.spatial_utils.crs import to_geographic_extent
 
 

@@ -1,4 +1,4 @@
-"""Stage 3: vectors into PostGIS, rasters as far as their header. The file must be what was declared."""
+"""Stage 3: vectors into PostGIS, rasters as far as their header. A file must be what it says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The platform as the flow sees it: the three stores, GDAL, the recipes and the limits, in one hand."""
+"""The platform as the flow sees it: three stores, GDAL, the recipes and the limits in one hand."""
 
 from __future__ import annotations
 

@@ -282,7 +282,7 @@ def recipes_hash(recipes: Sequence[ResolvedRecipe]) -> str:
 def fingerprint(
     manifest_sha256: str, objects: Sequence[PinnedObject], recipes: Sequence[ResolvedRecipe]
 ) -> str:
-    """What makes two submissions the same: manifest bytes, every object's etag and size, recipes."""
+    """What makes two submissions the same: manifest, every object's etag and size, recipes."""
     parts = [
         manifest_sha256,
         [[obj.key, obj.etag, obj.size_bytes] for obj in objects],

@@ -1,4 +1,4 @@
-"""After the ledger has spoken: write the receipt, move the manifest. Never before, and repeatable."""
+"""After the ledger has spoken, and never before: write the receipt, move the manifest."""
 
 from __future__ import annotations
 

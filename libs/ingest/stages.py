@@ -1,4 +1,4 @@
-"""What every stage has in common: the lease is kept, the run record written, bad files set aside."""
+"""What every stage shares: the lease is kept, the run record written, bad files set aside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What travels from stage to stage: frozen values, one kind a stage. No behaviour but derivations."""
+"""What travels from stage to stage: frozen values, one kind a stage. They do nothing."""
 
 from __future__ import annotations
 

@@ -32,6 +32,11 @@ def _no_control_characters(text: str) -> str:
     return text
 
 
+def _prose(text: str) -> str:
+    _no_control_characters(text.replace("\n", "").replace("\r", "").replace("\t", ""))
+    return text
+
+
 def _utc(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
@@ -59,6 +64,8 @@ VaultKey = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 """The key of an object, without its bucket."""
 PlainText = Annotated[str, AfterValidator(_no_control_characters)]
 """Any Unicode without control characters: safe in logs, keys of JSON and terminals."""
+Prose = Annotated[str, AfterValidator(_prose)]
+"""Like `PlainText`, with line breaks and tabs."""
 Moment = Annotated[datetime, AfterValidator(_utc)]
 """A point in time; one without a zone (as MongoDB's drivers may return it) is UTC."""
 Seconds = Annotated[float, Field(ge=0)]

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from libs.models.base import SLUG_PATTERN, Frozen, PlainText, Slug, VaultKey
+from libs.models.base import SLUG_PATTERN, Frozen, PlainText, Prose, Slug, VaultKey
 from libs.models.formats import INPUT_FORMATS, AssetKind
 from libs.models.geo import CrsCode
 
@@ -121,7 +121,7 @@ class ManifestMetadata(_Strict):
     """What the uploader says of the whole batch."""
 
     project: Slug
-    description: Annotated[str, StringConstraints(max_length=20_000)]
+    description: Annotated[Prose, StringConstraints(max_length=20_000)]
     tags: Annotated[
         tuple[Annotated[PlainText, StringConstraints(min_length=1, max_length=200)], ...],
         Field(strict=False, max_length=100),

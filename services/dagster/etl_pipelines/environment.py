@@ -1,4 +1,4 @@
-"""Settings files become the process's environment, where `EnvVar` looks; and a check before start."""
+"""The settings file becomes the environment, where `EnvVar` looks; and a check before start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A committed asset as Dagster shows it: its numbers, its links, how long it took, and a picture."""
+"""A committed asset as Dagster shows it: numbers, links, how long it took, and a picture."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ class AuditConfig(Config):
 
 @op(name="audit")
 def audit_op(context: OpExecutionContext, config: AuditConfig, platform: PlatformResource) -> None:
-    """Compare ledger, lake and PostGIS. Findings that need a person fail the run, so that it shows."""
+    """Compare ledger, lake and PostGIS. Findings that need a person fail the run visibly."""
     report = audit(platform.get(), repair=config.repair, verify_bytes=config.verify_bytes)
     context.add_output_metadata({"report": MetadataValue.md(report.as_markdown())})
     for finding in report.findings:
