@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -210,17 +210,19 @@ def spawn(
     options: Mapping[str, str] | None = None,
     stdin: int | IO[bytes] = subprocess.DEVNULL,
     stdout: int | IO[bytes] = subprocess.PIPE,
+    popen: Callable[..., subprocess.Popen[bytes]] | None = None,
 ) -> Child:
     """Start a program in `work_dir`, which is also its folder for temporary files.
 
     `options` are environment variables over the fixed ones: GDAL's options, for the most part.
     The child dies with the thread that calls this, so that one has to live as long as the child.
     A program that cannot be started ends with code 127 and says so on its error output.
+    `popen` is what starts it: `subprocess.Popen`, or a test's stand-in.
     """
     stderr = tempfile.TemporaryFile(dir=work_dir)  # noqa: SIM115  closed with the child
     folder = {"TMPDIR": str(work_dir), "CPL_TMPDIR": str(work_dir)}
     try:
-        process = subprocess.Popen(
+        process = (popen or subprocess.Popen)(
             [sys.executable, "-I", "-S", str(_LAUNCHER), *_launch_arguments(limits), *argv],
             stdin=stdin,
             stdout=stdout,
