@@ -1,0 +1,37 @@
+"""The registry over MongoDB; see CONTEXT.md for which module holds what."""
+
+from libs.ledger.errors import (
+    BatchBusyError,
+    BatchEndedError,
+    CommitUnknownError,
+    DocumentRefusedError,
+    DuplicateDocumentError,
+    LeaseLostError,
+    LedgerRefusedError,
+    LedgerUnavailableError,
+    MissingDocumentError,
+    NewerLedgerError,
+    ReservationError,
+    UnreadableDocumentError,
+    WriteConflictError,
+)
+from libs.ledger.ledger import Ledger
+from libs.ledger.recovery import DeadRun
+
+__all__ = [
+    "BatchBusyError",
+    "BatchEndedError",
+    "CommitUnknownError",
+    "DeadRun",
+    "DocumentRefusedError",
+    "DuplicateDocumentError",
+    "LeaseLostError",
+    "Ledger",
+    "LedgerRefusedError",
+    "LedgerUnavailableError",
+    "MissingDocumentError",
+    "NewerLedgerError",
+    "ReservationError",
+    "UnreadableDocumentError",
+    "WriteConflictError",
+]

@@ -1,0 +1,232 @@
+"""What can go wrong with the ledger, and the one place where the driver's errors become ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from bson.errors import InvalidDocument
+from pymongo.errors import (
+    BulkWriteError,
+    ConnectionFailure,
+    DocumentTooLarge,
+    OperationFailure,
+    PyMongoError,
+)
+
+from libs.errors import ConfigError, OperatorError, SpatialEtlError, TransientError
+from libs.models import Batch
+
+VALIDATION_FAILED = 121
+DUPLICATE_KEY = 11000
+WRITE_CONFLICT = 112
+NO_TRANSACTIONS_HERE = 20
+"""What a standalone mongod answers to a transaction."""
+AUTHENTICATION_FAILED = 18
+UNAUTHORIZED = 13
+TRANSIENT_CODES = frozenset(
+    {6, 7, 24, 46, 50, 64, 89, 91, 189, 246, 251, 262, 9001, 10107, 11600, 11602, 13435, 13436}
+)
+"""Server codes that pass by themselves: lock time-outs, shutdowns, elections, expired time."""
+BAD_CREDENTIALS = (
+    "The ledger does not accept the credentials: check MONGODB_USERNAME, MONGODB_PASSWORD "
+    "and MONGODB_AUTH_SOURCE."
+)
+TOO_FEW_RIGHTS = (
+    "The ledger does not let this user do its work: give MONGODB_USERNAME and MONGODB_PASSWORD "
+    "of a user with the roles readWrite and dbAdmin on MONGODB_DATABASE."
+)
+TRANSIENT_LABELS = (
+    "TransientTransactionError",
+    "UnknownTransactionCommitResult",
+    "RetryableWriteError",
+)
+
+
+class LedgerUnavailableError(TransientError):
+    """The ledger did not answer, or is between two primaries."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"The ledger did not answer ({place}): {reason}. The work can be retried.")
+
+
+class WriteConflictError(LedgerUnavailableError):
+    """Another transaction holds a document that this one wants to write."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(place, "another transaction was writing the same document")
+
+
+class CommitUnknownError(TransientError):
+    """A transaction's reply was lost, and the ledger could not be asked again in time."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"It is not known whether the ledger stored this: {what}. "
+            "Its own document tells, as soon as the ledger answers again."
+        )
+
+
+class LedgerRefusedError(OperatorError):
+    """The server said no, and would say no again."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"The ledger refused an operation ({place}): {reason}.")
+
+
+class DocumentRefusedError(OperatorError):
+    """A validator of the ledger (or BSON itself) refused a document."""
+
+    def __init__(self, place: str, document_id: object, details: str) -> None:
+        super().__init__(
+            f"The ledger refused document {document_id!r} ({place}): {details}. "
+            "The code and the ledger's validators differ: run `migrate` with the newest release."
+        )
+
+
+class DuplicateDocumentError(OperatorError):
+    """A unique index of the ledger already has this value."""
+
+    def __init__(self, place: str, key: str) -> None:
+        super().__init__(f"The ledger already holds a document with {key} ({place}).")
+
+
+class UnreadableDocumentError(OperatorError):
+    """A document of the ledger does not fit its model."""
+
+    def __init__(self, collection: str, document_id: object, faults: str) -> None:
+        super().__init__(
+            f"Document {document_id!r} of the ledger's collection {collection!r} cannot be read: "
+            f"{faults}. It was changed by hand, or a migration is missing."
+        )
+
+
+class MissingDocumentError(OperatorError):
+    """The ledger does not hold a document that this work relies on."""
+
+    def __init__(self, collection: str, document_id: str) -> None:
+        super().__init__(f"The ledger's collection {collection!r} has no document {document_id!r}.")
+
+
+class ReservationError(OperatorError):
+    """An asset's reservation is not what the run says it is."""
+
+
+class NewerLedgerError(OperatorError):
+    """The ledger was migrated by a newer release than this one."""
+
+    def __init__(self, unknown: list[str]) -> None:
+        super().__init__(
+            f"The ledger was migrated by a newer release ({', '.join(unknown)}): update this one."
+        )
+
+
+class BatchEndedError(SpatialEtlError):
+    """The batch is committed or rejected for good: there is nothing left to do."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
+        super().__init__(f"Batch {batch.id} has ended before: it is {batch.state.value}.")
+
+
+class BatchBusyError(TransientError):
+    """Another run holds the batch."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
+        holder = (
+            f"run {batch.lease.run_id} holds it until {batch.lease.expires_at.isoformat()}"
+            if batch.lease
+            else "another run has just held it"
+        )
+        super().__init__(f"Batch {batch.id} is being worked on: {holder}.")
+
+
+class LeaseLostError(TransientError):
+    """The batch is no longer this run's: it ended, or a successor holds it. Change nothing."""
+
+    def __init__(self, fingerprint: str, fence: int, batch: Batch | None) -> None:
+        self.batch = batch
+        now = f"it is {batch.state.value} under fence {batch.fence}" if batch else "it is gone"
+        super().__init__(f"Fence {fence} no longer holds batch {fingerprint}: {now}.")
+
+
+@contextmanager
+def ledger_errors(place: str) -> Iterator[None]:
+    """Turn the driver's errors into the ledger's; `place` is a collection or an act."""
+    try:
+        yield
+    except PyMongoError as error:
+        raise translate(error, place) from error
+    except (InvalidDocument, OverflowError, UnicodeEncodeError) as error:
+        raise DocumentRefusedError(place, None, f"BSON cannot hold it: {error}") from error
+
+
+def translate(error: PyMongoError, place: str) -> SpatialEtlError:
+    """Our error for one of the driver's."""
+    code, details = _code_and_details(error)
+    if code == WRITE_CONFLICT:
+        return WriteConflictError(place)
+    if _passes_by_itself(error, code):
+        return LedgerUnavailableError(place, _brief(error))
+    if isinstance(error, DocumentTooLarge):
+        return DocumentRefusedError(place, None, "it is larger than the 16 MB that MongoDB allows")
+    refusals: dict[int | None, Callable[[], SpatialEtlError]] = {
+        AUTHENTICATION_FAILED: lambda: ConfigError(BAD_CREDENTIALS),
+        UNAUTHORIZED: lambda: ConfigError(TOO_FEW_RIGHTS),
+        VALIDATION_FAILED: lambda: _refused_document(details, place),
+        DUPLICATE_KEY: lambda: DuplicateDocumentError(place, _duplicate_key(details)),
+    }
+    refusal = refusals.get(code, lambda: LedgerRefusedError(place, _brief(error)))
+    return refusal()
+
+
+def _passes_by_itself(error: PyMongoError, code: int | None) -> bool:
+    return (
+        isinstance(error, ConnectionFailure)
+        or error.timeout
+        or code in TRANSIENT_CODES
+        or any(map(error.has_error_label, TRANSIENT_LABELS))
+    )
+
+
+def _code_and_details(error: PyMongoError) -> tuple[int | None, dict[str, Any]]:
+    if isinstance(error, BulkWriteError):
+        faults = (error.details or {}).get("writeErrors") or [{}]
+        return faults[0].get("code"), faults[0]
+    if isinstance(error, OperationFailure):
+        return error.code, dict(error.details or {})
+    return None, {}
+
+
+def _refused_document(details: dict[str, Any], place: str) -> DocumentRefusedError:
+    info = details.get("errInfo") or {}
+    rules = (info.get("details") or {}).get("schemaRulesNotSatisfied") or []
+    faults = "; ".join(_rule(rule) for rule in rules) or "it does not fit the validator"
+    return DocumentRefusedError(place, info.get("failingDocumentId"), faults)
+
+
+def _rule(rule: dict[str, Any]) -> str:
+    """One broken rule as words: field names and rule names, no values (they may be long)."""
+    if rule.get("propertiesNotSatisfied"):
+        return ", ".join(
+            f"{fault.get('propertyName')} ({'; '.join(map(_rule, fault.get('details', [])))})"
+            for fault in rule["propertiesNotSatisfied"]
+        )
+    if rule.get("additionalProperties"):
+        return f"unknown fields {rule['additionalProperties']}"
+    if rule.get("missingProperties"):
+        return f"missing fields {rule['missingProperties']}"
+    return str(rule.get("reason") or rule.get("operatorName"))
+
+
+def _duplicate_key(details: dict[str, Any]) -> str:
+    key = details.get("keyValue") or {}
+    return ", ".join(f"{name} = {value!r}" for name, value in key.items()) or "the same unique key"
+
+
+def _brief(error: PyMongoError) -> str:
+    """The first line of a driver's message, without the topology dump behind it."""
+    text = str(error).partition(", Timeout:")[0].partition(", full error:")[0]
+    return f"{type(error).__name__}: {text.splitlines()[0][:300] if text else 'no message'}"
