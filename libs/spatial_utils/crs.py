@@ -18,7 +18,7 @@ from libs.spatial_utils.errors import (
 )
 
 if TYPE_CHECKING:
-    from pyproj import CRS as ProjCRS
+    from pyproj import CRS as ProjCRS  # noqa: N811
 
 _SURE = 70
 """PROJ's confidence, of 100, from which an identified code is believed: names and values agree."""
@@ -115,7 +115,7 @@ def _wrapped_degree(longitude: float) -> float:
 
 @lru_cache(maxsize=256)
 def _parse(text: str, where: str) -> ProjCRS:
-    from pyproj import CRS as ProjCRS
+    from pyproj import CRS as ProjCRS  # noqa: N811
     from pyproj.exceptions import CRSError
 
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libs.errors import InputError, OperatorError, Problem
+from libs.errors import InputError, OperatorError, Problem, TransientError
 
 
 class UnreadableFileError(InputError):
@@ -44,7 +44,7 @@ class UnknownCrsError(InputError):
 
 
 class UnsuitableCrsError(InputError):
-    """A reference system that gives no position on a map: vertical, geocentric, a building's own."""
+    """A reference system that gives no position on a map: vertical or geocentric."""
 
     def __init__(self, where: str, name: str) -> None:
         super().__init__(
@@ -68,6 +68,10 @@ class ArchiveError(InputError):
 
 class LimitExceededError(InputError):
     """A child process needed more memory, time or disk than it may have for one file."""
+
+
+class ReaderKilledError(TransientError):
+    """A child process was ended by somebody else: the machine short of memory, or a shutdown."""
 
 
 class ReaderBrokenError(OperatorError):

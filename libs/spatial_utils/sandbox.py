@@ -18,7 +18,10 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from libs.settings import EtlSettings
 
 _LAUNCHER = Path(__file__).with_name("sandbox_launcher.py")
 _STDERR_TAIL_BYTES = 16_384
@@ -72,6 +75,15 @@ class ChildLimits:
     max_file_bytes: int = 2**36
     """The largest file that it may write."""
     open_files: int = 256
+
+    @classmethod
+    def for_readers(cls, settings: EtlSettings) -> ChildLimits:
+        """Those of `ETL_READER_…`."""
+        return cls(
+            memory_bytes=settings.reader_memory_mb * 2**20,
+            cpu_s=settings.reader_cpu_s,
+            wall_s=settings.reader_timeout_s,
+        )
 
 
 class Ended(str, Enum):
@@ -173,8 +185,9 @@ class Child:
             return Ended.WELL
         if self._timed_out:
             return Ended.OUT_OF_TIME
-        if -returncode in _BY_SIGNAL:
-            return _BY_SIGNAL[-returncode]
+        by_signal = _BY_SIGNAL.get(-returncode)
+        if by_signal is not None:
+            return by_signal
         if any(word in stderr for word in _MEMORY_WORDS):
             return Ended.OUT_OF_MEMORY
         return Ended.CRASHED if returncode < 0 else Ended.FAILED
@@ -194,7 +207,7 @@ class Child:
         self._stderr.close()
 
 
-_BY_SIGNAL = {
+_BY_SIGNAL: dict[int, Ended] = {
     signal.SIGXCPU: Ended.OUT_OF_CPU,
     signal.SIGXFSZ: Ended.FILE_TOO_LARGE,
     signal.SIGKILL: Ended.KILLED,

@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> None:
 
 def _set_limit(kind: int, value: int) -> None:
     _, hard = resource.getrlimit(kind)
-    # At the soft limit of CPU time comes SIGXCPU, which tells what happened; at the hard one SIGKILL.
+    # At the soft limit of CPU time comes SIGXCPU, which tells what happened; SIGKILL is later.
     wanted = value + 2 if kind == resource.RLIMIT_CPU else value
     ceiling = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     resource.setrlimit(kind, (min(value, ceiling), ceiling))

@@ -1,0 +1,139 @@
+"""From GDAL's Arrow columns to the file's own: which are kept, as what type, checked how."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from libs.spatial_utils.vector_layer import refuse_twins
+from libs.spatial_utils.vector_prescan import Prescan
+from libs.spatial_utils.vector_wire import FileProblemError
+
+_WKB = (b"geoarrow.wkb", b"ogc.wkb")
+
+
+class ColumnPlan:
+    """Turns batches of the layer into batches of `schema`."""
+
+    def __init__(self, schema: pa.Schema, known: Prescan, kept: list[int], fid: int | None) -> None:
+        self._known = known
+        self._kept = kept
+        self._fid = fid
+        self._geometry = next((i for i, item in enumerate(schema) if is_geometry(item)), None)
+        self._names = schema.names
+        self._rows = 0
+        self.notes: tuple[str, ...] = ()
+        self.late_notes: list[str] = []
+        self.schema = pa.schema([self._field(schema.field(index)) for index in kept])
+        self.geometry_index = None if self._geometry is None else kept.index(self._geometry)
+
+    def rename(self, index: int, name: str) -> None:
+        """Give a kept column another name."""
+        at = self._kept.index(index)
+        self.schema = self.schema.set(at, self.schema.field(at).with_name(name))
+
+    def convert(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Raises `FileProblemError` for a row whose geometry GDAL could not make out."""
+        if self._known.source_of_geometry:
+            self._check_geometry(batch)
+        if self._fid is not None and self._fid not in self._kept and not self.late_notes:
+            self._watch_ids(batch.column(self._fid))
+        columns = [
+            _as_type(batch.column(index), self.schema.field(at).type)
+            for at, index in enumerate(self._kept)
+        ]
+        self._rows += batch.num_rows
+        return pa.record_batch(columns, schema=self.schema)
+
+    def _field(self, item: pa.Field) -> pa.Field:
+        return pa.field(item.name, self._known.times.get(item.name) or _plain_type(item))
+
+    def _check_geometry(self, batch: pa.RecordBatch) -> None:
+        missing = pc.is_null(batch.column(self._geometry))
+        for name in self._known.source_of_geometry:
+            missing = pc.and_(missing, _has_content(batch.column(self._names.index(name))))
+        row = pc.index(missing, True).as_py()
+        if row < 0:
+            return
+        values = {
+            name: str(batch.column(self._names.index(name))[row].as_py())[:100]
+            for name in self._known.source_of_geometry
+        }
+        raise FileProblemError(
+            f"row {self._rows + row + 1} has no geometry that can be read: "
+            + ", ".join(f"{name} = {value!r}" for name, value in values.items())
+            + ".",
+            "Correct the value, or leave it empty for a row without geometry.",
+        )
+
+    def _watch_ids(self, ids: pa.Array) -> None:
+        if not _are_row_numbers(ids, self._rows):
+            self.late_notes.append("The numeric ids of the features were not taken over.")
+
+
+def plan_columns(
+    schema: pa.Schema, known: Prescan, meta: dict[str, Any], first: pa.RecordBatch | None
+) -> ColumnPlan:
+    """Choose the columns; `first` is the layer's first batch, None for an empty layer."""
+    fid = 0 if known.keeps_fids is not None else None
+    attributes = [index for index, item in enumerate(schema) if index != fid]
+    kept = [index for index in attributes if schema.field(index).name not in known.dropped]
+    refuse_twins([schema.field(index).name for index in kept])
+    _refuse_more_geometries([schema.field(i).name for i in kept if is_geometry(schema.field(i))])
+    if fid is None or known.keeps_fids is None:
+        return ColumnPlan(schema, known, kept, fid)
+    if known.keeps_fids == "id" and (first is None or _are_row_numbers(first.column(0), 0)):
+        return ColumnPlan(schema, known, kept, fid)
+    plan = ColumnPlan(schema, known, [0, *kept], fid)
+    taken = {schema.field(index).name for index in kept}
+    name = known.keeps_fids if known.keeps_fids not in taken else f"feature_{known.keeps_fids}"
+    refuse_twins([name, *sorted(taken)])
+    plan.rename(0, name)
+    return plan
+
+
+def is_geometry(item: pa.Field) -> bool:
+    """By what GDAL says of the column, never by its name: an attribute may bear any name."""
+    return bool(item.metadata) and item.metadata.get(b"ARROW:extension:name") in _WKB
+
+
+def _refuse_more_geometries(names: list[str]) -> None:
+    if len(names) > 1:
+        raise FileProblemError(
+            f"it has {len(names)} geometry columns: {', '.join(map(repr, names))}.",
+            "Submit a layer with a single one.",
+        )
+
+
+def _plain_type(item: pa.Field) -> pa.DataType:
+    if is_geometry(item):
+        return pa.binary()
+    if isinstance(item.type, pa.BaseExtensionType):
+        return item.type.storage_type
+    if pa.types.is_dictionary(item.type):
+        return item.type.index_type  # a coded domain: the attribute is the code, not its label
+    return item.type
+
+
+def _as_type(column: pa.Array, wanted: pa.DataType) -> pa.Array:
+    if isinstance(column, pa.ExtensionArray):
+        column = column.storage
+    if isinstance(column, pa.DictionaryArray):
+        column = column.indices
+    return column if column.type == wanted else column.cast(wanted)
+
+
+def _has_content(column: pa.Array) -> pa.Array:
+    there = pc.is_valid(column)
+    if pa.types.is_string(column.type):
+        return pc.and_(there, pc.not_equal(pc.fill_null(pc.utf8_trim_whitespace(column), ""), ""))
+    if pa.types.is_floating(column.type):
+        return pc.and_(there, pc.invert(pc.fill_null(pc.is_nan(column), True)))
+    return there
+
+
+def _are_row_numbers(ids: pa.Array, start: int) -> bool:
+    counted = pa.array(range(start, start + len(ids)), pa.int64())
+    return bool(ids.cast(pa.int64()).equals(counted))

@@ -1,0 +1,126 @@
+"""GDAL as pyogrio gives it to the child: opening, batches, and what it says while it reads."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyogrio._err import _ERROR_STACK, capture_errors
+from pyogrio.errors import CRSError, DataLayerError, DataSourceError, FieldError, GeometryError
+from pyogrio.raw import open_arrow
+
+from libs.spatial_utils.vector_drivers import LOSSES
+from libs.spatial_utils.vector_wire import MAX_BATCH_ROWS, FileProblemError
+
+_MOST_NOTES = 20
+_GDAL_ERRORS = (
+    DataSourceError,
+    DataLayerError,
+    FieldError,
+    GeometryError,
+    CRSError,
+    pa.ArrowException,
+    OSError,
+    RuntimeError,
+)
+
+
+class GdalMessages:
+    """What GDAL said: errors become problems of the file, warnings its notes."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._warnings: Counter[str] = Counter()
+        self._example: dict[str, str] = {}
+
+    @contextmanager
+    def gathered(self) -> Iterator[None]:
+        """Collect warnings instead of printing them."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.showwarning = lambda message, *_args, **_more: self._warn(str(message))
+            yield
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Around a call of GDAL, and nothing else."""
+        try:
+            yield
+        except _GDAL_ERRORS as error:
+            text = self.cleaned(str(error))
+            if "ut of memory" in text or "annot allocate" in text:
+                raise MemoryError(text) from error
+            raise FileProblemError(f"GDAL cannot read it: {text}") from error
+
+    def refuse_losses(self) -> None:
+        """Raise a `FileProblemError` for a warning that means that a value was replaced."""
+        for kind, text in self._example.items():
+            if any(words in kind for words in LOSSES):
+                raise FileProblemError(
+                    f"a value cannot be read as what its column is declared to hold: {text}",
+                    "Correct that value, or the column's type, in the file.",
+                )
+
+    def notes(self) -> list[str]:
+        """One sentence for each kind of warning, the most frequent first."""
+        kinds = self._warnings.most_common(_MOST_NOTES)
+        return [
+            f"GDAL: {self._example[kind]}" + (f" ({count} times)" if count > 1 else "")
+            for kind, count in kinds
+        ]
+
+    def cleaned(self, text: str) -> str:
+        """Without the folder that the file lies in, which is ours and not the user's."""
+        text = text.replace(self._path, Path(self._path).name)
+        text = text.replace(str(Path(self._path).parent), ".")
+        hint = text.find("; It might help to specify")
+        return " ".join((text[:hint] if hint >= 0 else text).split())[:1000]
+
+    def error(self, text: str) -> None:
+        """An error that GDAL got over by itself."""
+        self._warn(text)
+
+    def _warn(self, text: str) -> None:
+        text = self.cleaned(text)
+        kind = re.sub(r"\d+|'[^']*'", "#", text)[:200]
+        self._warnings[kind] += 1
+        self._example.setdefault(kind, text)
+
+
+@contextmanager
+def gdal_layer(
+    path: str, messages: GdalMessages, arguments: Mapping[str, object]
+) -> Iterator[tuple[dict[str, Any], pa.RecordBatchReader]]:
+    """pyogrio's facts about a layer, and its batches; `arguments` are those of `open_arrow`."""
+    opening = open_arrow(path, use_pyarrow=True, batch_size=MAX_BATCH_ROWS, **arguments)
+    with messages.translated():
+        meta, reader = opening.__enter__()
+    try:
+        yield meta, reader
+    finally:
+        opening.__exit__(None, None, None)
+
+
+def gdal_batches(reader: pa.RecordBatchReader, messages: GdalMessages) -> Iterator[pa.RecordBatch]:
+    """Batch by batch; a loss that GDAL only warned of ends it with a `FileProblemError`."""
+    while True:
+        with messages.translated(), capture_errors():
+            try:
+                batch = reader.read_next_batch()
+            except StopIteration:
+                batch = None
+            except (pa.ArrowException, OSError) as error:
+                said = [str(one) for one in _ERROR_STACK.get() or ()]
+                raise RuntimeError("; ".join([*said, str(error)])) from error
+            for got_over in _ERROR_STACK.get() or ():
+                messages.error(str(got_over))
+        messages.refuse_losses()
+        if batch is None:
+            return
+        yield batch

@@ -1,0 +1,184 @@
+"""What has to be known of a file before its columns can be planned; the child's first look.
+
+Some drivers tell the truth only in the values: whether a time has a zone, which of the columns
+that every KML layer has are in use, where a CSV file keeps its geometry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyogrio
+
+from libs.spatial_utils.vector_drivers import KML_UNSET, WKT_COLUMNS, XY_COLUMNS, Reading
+from libs.spatial_utils.vector_encoding import shapefile_encoding
+from libs.spatial_utils.vector_gdal import GdalMessages, gdal_batches, gdal_layer
+from libs.spatial_utils.vector_wire import FileProblemError, Request
+
+_ZONED = r"(Z|[+-]\d\d(:?\d\d)?)$"
+_TELLS_ZONES = frozenset({"GeoJSON", "GeoJSONSeq", "GPKG", "ESRI Shapefile"})
+"""Drivers whose schema says which times have a zone (or that have no times at all)."""
+
+
+@dataclass(frozen=True)
+class Prescan:
+    """How the layer is to be opened and what its columns are."""
+
+    arguments: dict[str, object] = field(default_factory=dict)
+    """For pyogrio's `open_arrow`: open options of the driver among them."""
+    dropped: frozenset[str] = frozenset()
+    """Columns that are not the file's own, or are its geometry."""
+    times: dict[str, pa.DataType] = field(default_factory=dict)
+    """Types of those columns that come as text and are times."""
+    source_of_geometry: tuple[str, ...] = ()
+    """CSV: the WKT column, or those of x and y."""
+    keeps_fids: str | None = None
+    """The name of the feature ids' column; None: they are not read. See `vector_columns`."""
+    notes: tuple[str, ...] = ()
+
+
+def prescan(
+    request: Request, reading: Reading, layer: str | None, messages: GdalMessages
+) -> Prescan:
+    """Look at the file as far as its format needs it."""
+    known = Prescan(arguments=dict(reading.options))
+    if reading.driver in _SPECIALS:
+        with messages.translated():
+            known = _SPECIALS[reading.driver](request, known)
+    look = _Look(request.path, layer, messages, known.arguments)
+    known = _feature_ids(look, reading, known)
+    if reading.driver == "LIBKML":
+        known = replace(known, dropped=frozenset(_unused(look)))
+    if reading.driver not in _TELLS_ZONES:
+        known = _with_zones(look, known)
+    return known
+
+
+@dataclass(frozen=True)
+class _Look:
+    path: str
+    layer: str | None
+    messages: GdalMessages
+    arguments: dict[str, object]
+
+    def schema(self) -> tuple[pa.Schema, dict[str, Any]]:
+        with gdal_layer(
+            self.path, self.messages, {"layer": self.layer, **self.arguments}
+        ) as opened:
+            meta, reader = opened
+            return reader.schema, meta
+
+    def columns(self, names: list[str]) -> Iterator[pa.RecordBatch]:
+        """Only these attributes, times as text."""
+        arguments = {
+            **self.arguments,
+            "layer": self.layer,
+            "columns": names,
+            "read_geometry": False,
+            "datetime_as_string": True,
+        }
+        with gdal_layer(self.path, self.messages, arguments) as (_, reader):
+            yield from gdal_batches(reader, self.messages)
+
+
+def _shapefile(request: Request, known: Prescan) -> Prescan:
+    encoding, note = shapefile_encoding(request.path)
+    if encoding is None:
+        return known
+    return replace(
+        known,
+        arguments={**known.arguments, "ENCODING": encoding},
+        notes=(*known.notes, *([note] if note else [])),
+    )
+
+
+def _csv(request: Request, known: Prescan) -> Prescan:
+    names = [str(name) for name in pyogrio.read_info(request.path)["fields"]]
+    by_lower = {name.lower(): name for name in reversed(names)}
+    wkt = next((by_lower[name] for name in WKT_COLUMNS if name in by_lower), None)
+    if wkt is not None:
+        return replace(
+            known,
+            arguments={**known.arguments, "GEOM_POSSIBLE_NAMES": wkt},
+            dropped=frozenset({wkt}),
+            source_of_geometry=(wkt,),
+        )
+    pair = next(((x, y) for x, y in XY_COLUMNS if x in by_lower and y in by_lower), None)
+    if pair is None:
+        raise FileProblemError(
+            f"no column of it is a geometry; its columns are {', '.join(map(repr, names[:30]))}.",
+            "Call the WKT column `WKT`, or those of the coordinates `x` and `y` (or `lon`, `lat`).",
+        )
+    x, y = (by_lower[name] for name in pair)
+    return replace(
+        known,
+        arguments={**known.arguments, "X_POSSIBLE_NAMES": x, "Y_POSSIBLE_NAMES": y},
+        source_of_geometry=(x, y),
+    )
+
+
+_SPECIALS: dict[str, Callable[[Request, Prescan], Prescan]] = {
+    "ESRI Shapefile": _shapefile,
+    "CSV": _csv,
+}
+
+
+def _feature_ids(look: _Look, reading: Reading, known: Prescan) -> Prescan:
+    """Ids that a file gives its features are data; a row's mere number is not."""
+    if reading.driver in ("GeoJSON", "GeoJSONSeq"):
+        return replace(known, arguments={**known.arguments, "return_fids": True}, keeps_fids="id")
+    if not reading.own_row_numbers:
+        return known
+    _, meta = look.schema()
+    name = str(meta["fid_column"])
+    if name.lower() in reading.own_row_numbers:
+        return replace(
+            known, notes=(*known.notes, f"The row numbers in {name!r} were not taken over.")
+        )
+    return replace(known, arguments={**known.arguments, "return_fids": True}, keeps_fids=name)
+
+
+def _unused(look: _Look) -> set[str]:
+    schema, _ = look.schema()
+    unused = {name for name in KML_UNSET if name in schema.names}
+    for batch in look.columns(sorted(unused)):
+        for name in sorted(unused):
+            values = set(batch.column(name).to_pylist())
+            if values - {None, KML_UNSET[name]}:
+                unused.discard(name)
+    return unused
+
+
+def _with_zones(look: _Look, known: Prescan) -> Prescan:
+    """Find out which times have a zone; those that all have one become moments in UTC."""
+    schema, _ = look.schema()
+    naive = [
+        item.name
+        for item in schema
+        if pa.types.is_timestamp(item.type)
+        and item.type.tz is None
+        and item.name not in known.dropped
+    ]
+    zoned, bare = (set[str](), set[str]())
+    for batch in look.columns(naive) if naive else ():
+        for name in naive:
+            told = pc.match_substring_regex(batch.column(name), _ZONED)
+            zoned |= {name} if pc.any(told).as_py() else set()
+            bare |= {name} if pc.any(pc.invert(told)).as_py() else set()
+    if not zoned:
+        return known
+    times = {item.name: item.type for item in schema if pa.types.is_timestamp(item.type)} | {
+        name: pa.timestamp("ms", "UTC") for name in zoned - bare
+    }
+    mixed = sorted(zoned & bare)
+    notes = [f"Column {name!r} has times with and without a zone: kept as text." for name in mixed]
+    return replace(
+        known,
+        arguments={**known.arguments, "datetime_as_string": True},
+        times={name: kind for name, kind in times.items() if name not in mixed},
+        notes=(*known.notes, *notes),
+    )
