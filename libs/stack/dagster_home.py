@@ -45,7 +45,7 @@ def instance(paths: StackPaths, shared: Path) -> dict[str, Any]:
     return {
         **_DEFAULTS,
         **{key: given[key] for key in _TUNABLE if key in given},
-        "storage": {"sqlite": {"base_dir": str(home / "storage")}},
+        "storage": {"sqlite": {"base_dir": str(paths.dagster_storage)}},
         "local_artifact_storage": {
             "module": "dagster.core.storage.root",
             "class": "LocalArtifactStorage",

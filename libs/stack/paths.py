@@ -91,6 +91,11 @@ class StackPaths:
         return self.state / "dagster"
 
     @property
+    def dagster_storage(self) -> Path:
+        """Dagster's own records of runs, events and ticks."""
+        return self.dagster_home / "storage"
+
+    @property
     def work(self) -> Path:
         """Scratch space of runs."""
         return self.state / "work"

@@ -19,18 +19,20 @@ from libs.stack.identity import Identity
 from libs.stack.ledger_users import create_users
 from libs.stack.owner import give_to_postgres, run_as_postgres
 from libs.stack.paths import StackPaths
-from libs.stack.programs import POSTGRES_BIN, vault_metadata, venv_program
+from libs.stack.programs import POSTGRES_BIN, dagster_environment, vault_metadata, venv_program
 
 _DONE = ".made"
 
 
-def prepare(paths: StackPaths, identity: Identity) -> None:
+def prepare(paths: StackPaths, identity: Identity, *, dagster: bool) -> None:
     """Make what is not there yet, at the same time; raises `PreparationError`."""
     jobs: list[tuple[Path, Callable[[], None]]] = [
         (identity.compute_dir, lambda: _init_postgres(identity)),
         (paths.vault, lambda: _format_vault(paths)),
         (paths.ledger, lambda: create_users(paths, identity)),
     ]
+    if dagster:
+        jobs.append((paths.dagster_storage, lambda: _init_dagster(paths)))
     with ThreadPoolExecutor(len(jobs)) as pool:
         for waiting in [pool.submit(_make_once, folder, make) for folder, make in jobs]:
             waiting.result()
@@ -71,12 +73,23 @@ def _initdb(identity: Identity, password_file: Path) -> list[str]:
     ]  # fmt: skip
 
 
+def _init_dagster(paths: StackPaths) -> None:
+    """SQLite files made by one process: several at once spoil each other's tables."""
+    _run("dagster", [venv_program("dagster"), "instance", "migrate"], dagster_environment(paths))
+
+
 def _format_vault(paths: StackPaths) -> None:
     command = [
         venv_program("juicefs"), "--no-agent", "--no-color", "format", "--storage", "file",
         "--bucket", f"{paths.vault / 'blocks'}/", "--trash-days", "0",
         vault_metadata(paths), "vault",
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    _run("vault", command, {})
+
+
+def _run(server: str, command: list[str], environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        command, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
     if done.returncode:
-        raise PreparationError("vault", "juicefs format", done.stderr or done.stdout)
+        raise PreparationError(server, command[0], done.stderr or done.stdout)

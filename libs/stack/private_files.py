@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def write_private(path: Path, text: str) -> None:
@@ -26,11 +29,12 @@ def read_or_empty(path: Path) -> str:
         return ""
 
 
-def tail(path: Path, lines: int = 15) -> str:
-    """The last lines of a log, however large it is."""
+def tail(path: Path, lines: int = 25) -> str:
+    """The last lines of a log, however large it is, without terminal colours."""
     try:
         with path.open("rb") as stream:
             stream.seek(max(0, path.stat().st_size - 16_384))
-            return "\n".join(stream.read().decode("utf-8", "replace").splitlines()[-lines:])
+            text = _COLOURS.sub("", stream.read().decode("utf-8", "replace"))
+            return "\n".join(text.splitlines()[-lines:])
     except FileNotFoundError:
         return ""

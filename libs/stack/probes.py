@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from libs.stack.identity import Account, Identity
+from libs.stack.paths import StackPaths
 
 Probe = Callable[[], str | None]
 _TIMEOUT_S = 5
 _LOCATIONS = """{ workspaceOrError { __typename ... on Workspace { locationEntries {
   loadStatus locationOrLoadError { __typename ... on PythonError { message } } } } } }"""
+_RELOAD = "mutation { reloadWorkspace { __typename } }"
 _DAEMONS = """{ instance { daemonHealth { allDaemonStatuses {
   daemonType required healthy lastHeartbeatErrors { message } } } } }"""
 
 
-def probes(identity: Identity) -> Mapping[str, Probe]:
+def probes(paths: StackPaths, identity: Identity) -> Mapping[str, Probe]:
     """One probe for each program, by its name."""
     ports = identity.ports
     return {
@@ -29,7 +33,7 @@ def probes(identity: Identity) -> Mapping[str, Probe]:
         "vault": lambda: vault(ports.vault),
         "ledger": lambda: ledger(ports.ledger, identity.ledger_admin),
         "webserver": lambda: webserver(ports.webserver),
-        "code": lambda: code(ports.webserver),
+        "code": lambda: code(ports.webserver, paths.socket("code")),
         "daemon": lambda: daemon(ports.webserver),
     }
 
@@ -90,8 +94,22 @@ def webserver(port: int) -> str | None:
     return None if status == 200 else f"answers {status}"
 
 
-def code(port: int) -> str | None:
-    """Whether Dagster has loaded the pipeline's code; asked through its page."""
+def code(port: int, socket_path: Path) -> str | None:
+    """Whether Dagster's page has loaded the pipeline's code from the code server."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        try:
+            client.connect(str(socket_path))
+        except OSError as error:
+            return f"{socket_path}: {error.strerror}"
+    fault = _load_fault(port)
+    if fault is not None:
+        # The page asked before the code server listened; it would not ask again by itself.
+        _graphql(port, _RELOAD)
+        fault = _load_fault(port)
+    return fault
+
+
+def _load_fault(port: int) -> str | None:
     answer = _graphql(port, _LOCATIONS)
     if isinstance(answer, str):
         return answer

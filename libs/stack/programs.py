@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from libs.stack import env_file
 from libs.stack.errors import MissingProgramsError
 from libs.stack.identity import Identity
 from libs.stack.owner import postgres_user
@@ -39,8 +40,8 @@ class Program:
     stop_wait_s: int = 15
     stop_as_group: bool = False
     """True: its children are told to stop as well, the runs of the code server say."""
-    server: str | None = None
-    """The field of `Ports` that it listens on, if any."""
+    is_store: bool = True
+    """False: one of Dagster's, which `up(dagster=False)` leaves as it is."""
 
 
 def venv_program(name: str) -> str:
@@ -57,12 +58,7 @@ def orchestrator(
     paths: StackPaths, identity: Identity, settings: dict[str, str]
 ) -> tuple[Program, ...]:
     """Dagster's three processes; `settings` is what the code server's resources are read from."""
-    dagster = {
-        "DAGSTER_HOME": str(paths.dagster_home),
-        "DAGSTER_DISABLE_TELEMETRY": "yes",
-        "PYTHONPATH": str(CODE_FOLDER),
-        "PYTHONUNBUFFERED": "1",
-    }
+    dagster = dagster_environment(paths)
     socket = str(paths.socket("code"))
     workspace = str(paths.dagster_home / "workspace.yaml")
     port = str(identity.ports.webserver)
@@ -77,6 +73,7 @@ def orchestrator(
             ),
             address=socket,
             start_order=40,
+            is_store=False,
             environment={**dagster, **settings},
             folder=PROJECT,
             stop_as_group=True,
@@ -90,9 +87,9 @@ def orchestrator(
             ),
             address=f"127.0.0.1:{port}",
             start_order=50,
+            is_store=False,
             environment=dagster,
             folder=paths.dagster_home,
-            server="webserver",
         ),
         Program(
             name="daemon",
@@ -100,11 +97,29 @@ def orchestrator(
             command=(venv_program("dagster-daemon"), "run", "--workspace", workspace),
             address="",
             start_order=60,
+            is_store=False,
             environment=dagster,
             folder=paths.dagster_home,
             stop_signal="INT",
+            stop_wait_s=10,
         ),
     )  # fmt: skip
+
+
+def dagster_environment(paths: StackPaths) -> dict[str, str]:
+    """What each of Dagster's processes needs; no secret in it."""
+    return {
+        "DAGSTER_HOME": str(paths.dagster_home),
+        "DAGSTER_DISABLE_TELEMETRY": "yes",
+        "PYTHONPATH": str(CODE_FOLDER),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def table(paths: StackPaths, identity: Identity) -> tuple[Program, ...]:
+    """Every program of the stack, stores first."""
+    settings = env_file.settings_of(paths, identity)
+    return (*stores(paths, identity), *orchestrator(paths, identity, settings))
 
 
 def _compute(paths: StackPaths, identity: Identity) -> Program:
@@ -117,7 +132,6 @@ def _compute(paths: StackPaths, identity: Identity) -> Program:
         environment={"LANG": "C.UTF-8"},
         user=postgres_user(),
         stop_signal="INT",
-        server="compute",
     )
 
 
@@ -140,7 +154,6 @@ def _vault(paths: StackPaths, identity: Identity) -> Program:
             "MINIO_ROOT_PASSWORD": identity.vault_admin.clear,
         },
         folder=paths.state,
-        server="vault",
     )  # fmt: skip
 
 
@@ -153,7 +166,6 @@ def _ledger(paths: StackPaths, identity: Identity) -> Program:
         start_order=30,
         environment={"PYTHONUNBUFFERED": "1"},
         folder=paths.state,
-        server="ledger",
     )
 
 

@@ -63,6 +63,11 @@ class Supervisor:
         except (OSError, http.client.HTTPException, xmlrpc.client.Error):
             return False
 
+    @property
+    def pid(self) -> int:
+        """Its own process id."""
+        return TypeAdapter(int).validate_python(self._proxy.supervisor.getPID())
+
     def processes(self) -> dict[str, ProcessInfo]:
         """Every program it knows, by name."""
         infos = _INFOS.validate_python(self._proxy.supervisor.getAllProcessInfo())
@@ -72,6 +77,11 @@ class Supervisor:
         """Start a program unless it runs already; does not wait for it."""
         if self.processes()[name].statename not in ("RUNNING", "STARTING"):
             self._proxy.supervisor.startProcess(name, False)
+
+    def stop(self, name: str) -> None:
+        """Ask a program to stop unless it has; does not wait for it."""
+        if self.processes()[name].statename in ("RUNNING", "STARTING", "BACKOFF"):
+            self._proxy.supervisor.stopProcess(name, False)
 
     def reload(self) -> None:
         """Take in a changed configuration; programs whose entry changed are stopped."""
@@ -84,7 +94,7 @@ class Supervisor:
             self._proxy.supervisor.addProcessGroup(group)
 
     def shut_down(self) -> None:
-        """Ask it to stop every program, in the order of the table backwards, and to end."""
+        """Ask it to stop what still runs, and to end."""
         self._proxy.supervisor.shutdown()
 
 
