@@ -1,0 +1,133 @@
+"""Writes a raster as a Cloud Optimized GeoTIFF, the same bytes for the same input and options.
+
+Reading the source's header is `raster_info`'s business; what a recipe asks for is decided before.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from libs.models import Bounds, Frozen, RasterShape
+from libs.models.base import ContentHash
+from libs.spatial_utils.cog_commands import (
+    CogOptions,
+    adds_mask,
+    copy_arguments,
+    require_exact_warp,
+    warp_arguments,
+)
+from libs.spatial_utils.gdal_cli import GDAL, local_path
+from libs.spatial_utils.gdal_info import DatasetInfo
+from libs.spatial_utils.hashing import sha256_of_file
+from libs.spatial_utils.raster_geometry import GeoTransform
+from libs.spatial_utils.raster_info import RasterInfo, bands_of
+from libs.spatial_utils.raster_staging import staged
+from libs.spatial_utils.raster_subdatasets import dataset_name
+
+__all__ = ["CogOptions", "CogResult", "write_cog"]
+
+_ROOM_BESIDE_PIXELS_BYTES = 64 * 2**20
+
+
+class CogResult(Frozen):
+    """A finished COG on local disk, described from the file itself."""
+
+    path: Path
+    sha256: ContentHash
+    size_bytes: int
+    bounds: Bounds
+    """The outer edges of all pixels, in the units of its CRS, x being easting or longitude."""
+    crs_wkt: str
+    """WKT 2."""
+    geotransform: GeoTransform
+    shape: RasterShape
+    notes: tuple[str, ...] = ()
+    """What a reader must know: a mask or a nodata value that the source had not."""
+
+
+def write_cog(
+    gdal: GDAL,
+    source: Path,
+    info: RasterInfo,
+    target: Path,
+    *,
+    options: CogOptions,
+    work_dir: Path,
+) -> CogResult:
+    """Make `target` from `source`, which `inspect_raster` described; both lie in `work_dir`.
+
+    Pixels, data types, nodata, band names, palettes, scales and masks are kept. `target` appears
+    whole or not at all.
+
+    Raises:
+        InputError: the pixels cannot all be read, or not be reprojected without loss.
+        TransientError: the disk is full.
+    """
+    about, end = source.name, local_path(target, work_dir)
+    if options.reprojects:
+        require_exact_warp(info, about)
+    with (
+        staged(source, info.driver, work_dir) as file,
+        tempfile.TemporaryDirectory(prefix="cog-", dir=work_dir) as folder,
+    ):
+        made = Path(folder).resolve() / "made.tif"
+        opened = dataset_name(file, info.driver, info.subdataset) if info.subdataset else str(file)
+        if options.reprojects:
+            warped = made.with_name("warped.tif")
+            arguments = warp_arguments(info, options, opened, str(warped), gdal.workers)
+            _run(gdal, "gdalwarp", arguments, info, work_dir, about)
+            opened = str(warped)
+        arguments = copy_arguments(info, options, opened, str(made), gdal.workers)
+        _run(gdal, "gdal_translate", arguments, info, work_dir, about)
+        made.replace(end)
+    return _measured(gdal, target, work_dir, about, _notes(info, options))
+
+
+def _run(
+    gdal: GDAL, program: str, arguments: list[str], info: RasterInfo, work_dir: Path, about: str
+) -> None:
+    gdal.run(
+        program,
+        arguments,
+        work_dir=work_dir,
+        about=about,
+        # A reprojected grid has about as many pixels as its source, and an alpha band at most.
+        max_file_bytes=8 * info.uncompressed_bytes + _ROOM_BESIDE_PIXELS_BYTES,
+    )
+
+
+def _notes(info: RasterInfo, options: CogOptions) -> tuple[str, ...]:
+    if not options.reprojects or info.has_nodata or info.has_alpha or info.has_mask:
+        return ()
+    how = "a mask" if adds_mask(info) else "the nodata value NaN"
+    return (f"The source had no nodata value: {how} marks what lies outside of it.",)
+
+
+def _measured(
+    gdal: GDAL, path: Path, work_dir: Path, about: str, notes: tuple[str, ...]
+) -> CogResult:
+    info = gdal.info(path, "GTiff", work_dir=work_dir, about=about)
+    transform = GeoTransform.from_gdal(info.geotransform or (), about)
+    return CogResult(
+        path=path,
+        sha256=sha256_of_file(path),
+        size_bytes=path.stat().st_size,
+        bounds=transform.bounds(*info.size),
+        crs_wkt=info.coordinate_system.wkt if info.coordinate_system else "",
+        geotransform=transform,
+        shape=_shape(info, transform),
+        notes=notes,
+    )
+
+
+def _shape(info: DatasetInfo, transform: GeoTransform) -> RasterShape:
+    return RasterShape(
+        width=info.size[0],
+        height=info.size[1],
+        cell_size_x=transform.cell_size_x,
+        cell_size_y=transform.cell_size_y,
+        bands=bands_of(info),
+        compression=info.compression,
+        overview_count=len(info.bands[0].overviews),
+    )

@@ -1,0 +1,234 @@
+"""GDAL's command line programs as functions: limited, confined, killable, mockable.
+
+What they are asked to do with a raster is the business of `raster_info`, `cog` and `picture`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from libs.settings import EtlSettings
+from libs.spatial_utils import gdal_confine
+from libs.spatial_utils.errors import LimitExceededError, UnreadableFileError
+from libs.spatial_utils.gdal_errors import (
+    GDALMissingError,
+    UnsafePathError,
+    error_of,
+    first_error,
+    gdal_words,
+)
+from libs.spatial_utils.gdal_info import DatasetInfo, parse_gdalinfo
+from libs.spatial_utils.sandbox import ChildLimits, Ended, spawn
+
+PopenFactory = Callable[..., "subprocess.Popen[bytes]"]
+
+MAX_STDOUT_BYTES = 64 * 2**20
+"""As much may a program print: gdalinfo repeats a file's metadata, which the file makes up."""
+ADDRESS_SPACE_BASE_BYTES = 2**30
+"""Programs, libraries and thread stacks before the first pixel; mapped, hardly resident."""
+READABLE = (
+    "/usr",
+    "/lib",
+    "/lib64",
+    "/bin",
+    "/etc/ld.so.cache",
+    "/dev/urandom",
+    "/sys/devices/system/cpu",
+)
+"""What GDAL's programs may read beside the work folder: programs, libraries, PROJ's data."""
+DATA_FOLDER_VARIABLES = ("PROJ_DATA", "PROJ_LIB", "GDAL_DATA", "LD_LIBRARY_PATH")
+
+_VIRTUAL = ("/vsi", "http:", "https:", "ftp:", "s3:")
+
+
+@dataclass(frozen=True)
+class GDALOutput:
+    """What a program that ended well leaves behind."""
+
+    stdout: str
+    stderr: str
+    seconds: float
+
+
+class GDAL:
+    """GDAL's programs with the platform's limits.
+
+    A program gets an argument list, no secret of our environment, no network, and (Linux 5.13 and
+    later) no file but those of its work folder. It is ended with its process group at its time-out
+    and when we end.
+    """
+
+    def __init__(
+        self,
+        *,
+        timeout_s: float,
+        memory_mb: int,
+        workers: int,
+        popen: PopenFactory | None = None,
+    ) -> None:
+        """`memory_mb` bounds block cache and working memory; `popen` is `subprocess.Popen`."""
+        self.timeout_s = timeout_s
+        self.memory_mb = memory_mb
+        self.workers = workers
+        self._popen = popen
+        self._version: str | None = None
+
+    @classmethod
+    def from_settings(cls, settings: EtlSettings, popen: PopenFactory | None = None) -> GDAL:
+        """With the limits that the settings name."""
+        return cls(
+            timeout_s=settings.gdal_timeout_s,
+            memory_mb=settings.gdal_memory_mb,
+            workers=settings.workers,
+            popen=popen,
+        )
+
+    @property
+    def is_confined(self) -> bool:
+        """Whether the kernel keeps the programs from files outside their work folder."""
+        return gdal_confine.landlock_version() > 0
+
+    def version(self) -> str:
+        """GDAL's version, `3.6.2`.
+
+        Raises:
+            ConfigError: GDAL is not installed.
+        """
+        if self._version is None:
+            with tempfile.TemporaryDirectory() as folder:
+                output = self.run("gdalinfo", ["--version"], work_dir=Path(folder))
+            self._version = output.stdout.removeprefix("GDAL ").split(",")[0].strip()
+        return self._version
+
+    def info(self, dataset: str | Path, driver: str, *, work_dir: Path, about: str) -> DatasetInfo:
+        """What GDAL knows of a dataset: a file in `work_dir`, or a subdataset's name of one.
+
+        Raises:
+            InputError: the driver cannot open it.
+        """
+        name = str(dataset) if isinstance(dataset, str) else local_path(dataset, work_dir)
+        output = self.run(
+            "gdalinfo", ["-json", "-if", driver, name], work_dir=work_dir, about=about
+        )
+        return parse_gdalinfo(output.stdout, about)
+
+    def run(
+        self,
+        program: str,
+        args: Sequence[str],
+        *,
+        work_dir: Path,
+        about: str = "",
+        timeout_s: float | None = None,
+        max_file_bytes: int = 2**36,
+    ) -> GDALOutput:
+        """Run one program to its end, in `work_dir`; `about` is the user's name for the file.
+
+        Raises:
+            InputError: the file is at fault: unreadable, or too much for the limits
+                (`GDALTimeoutError` for the time-out).
+            TransientError: the disk is full, or the program was killed from outside.
+            ConfigError: the program is not installed.
+        """
+        about = about or program
+        work_dir = work_dir.resolve()
+        command = [_found(program), *map(_harmless, args)]
+        limits = self._limits(timeout_s or self.timeout_s, max_file_bytes)
+        started = time.monotonic()
+        with spawn(
+            [*_confinement(command[0], work_dir), *command],
+            limits=limits,
+            work_dir=work_dir,
+            options=self._options(),
+            popen=self._popen,
+        ) as child:
+            stdout = child.stdout.read(MAX_STDOUT_BYTES + 1)
+            if len(stdout) > MAX_STDOUT_BYTES:
+                raise LimitExceededError.of(
+                    about, "its metadata is larger than 64 MiB.", "Remove metadata from the file."
+                )
+            outcome = child.wait()
+        if outcome.ended is not Ended.WELL:
+            raise error_of(
+                outcome, program=program, about=about, work_dir=work_dir, timeout_s=limits.wall_s
+            )
+        if first_error(outcome.stderr):
+            words = gdal_words(outcome.stderr, work_dir, about)
+            raise UnreadableFileError(
+                about, f"{program} could not read all of it. GDAL says: {words}", "Upload it again."
+            )
+        return GDALOutput(
+            stdout=stdout.decode("utf-8", "replace"),
+            stderr=outcome.stderr,
+            seconds=time.monotonic() - started,
+        )
+
+    def _limits(self, timeout_s: float, max_file_bytes: int) -> ChildLimits:
+        return ChildLimits(
+            memory_bytes=ADDRESS_SPACE_BASE_BYTES + 2 * self.memory_mb * 2**20,
+            cpu_s=max(1, int(timeout_s * self.workers)),
+            wall_s=timeout_s,
+            max_file_bytes=max_file_bytes,
+        )
+
+    def _options(self) -> dict[str, str]:
+        return {
+            "GDAL_CACHEMAX": str(max(32, self.memory_mb // 2)),
+            "GDAL_NUM_THREADS": str(self.workers),
+            "CPL_DEBUG": "OFF",
+            # Where a GeoTIFF lies is said in it or in its world file, never in .aux.xml or .tab.
+            "GDAL_GEOREF_SOURCES": "INTERNAL,WORLDFILE",
+        }
+
+
+def local_path(path: Path, work_dir: Path) -> str:
+    """A file of the work folder as an argument for GDAL: absolute, so never taken for an option.
+
+    Raises:
+        UnsafePathError: it begins with `-` or `/vsi`, or leads out of the work folder.
+    """
+    if str(path).startswith(("-", *_VIRTUAL)):
+        raise UnsafePathError(f"{path} is not a path that GDAL may be given.")
+    resolved = path.resolve()
+    if not resolved.is_relative_to(work_dir.resolve()):
+        raise UnsafePathError(f"{path} lies outside the work folder {work_dir}.")
+    return str(resolved)
+
+
+def _harmless(argument: str) -> str:
+    if argument.startswith(_VIRTUAL) or '"/vsi' in argument:
+        raise UnsafePathError(f"{argument} names something that is no local file.")
+    return argument
+
+
+def _found(program: str) -> str:
+    path = shutil.which(program)
+    if path is None:
+        raise GDALMissingError(program)
+    return str(Path(path).absolute())
+
+
+def _confinement(program: str, work_dir: Path) -> list[str]:
+    folders = [
+        folder
+        for name in DATA_FOLDER_VARIABLES
+        for folder in os.environ.get(name, "").split(":")
+        if folder
+    ]
+    prefix = Path(program).resolve().parent.parent
+    if prefix != prefix.parent:
+        folders.append(str(prefix))
+    return [
+        *(sys.executable, "-I", "-S", gdal_confine.__file__),
+        *(f"READ={folder}" for folder in (*READABLE, *folders)),
+        *(f"WRITE={place}" for place in (work_dir, "/dev/null")),
+        "--",
+    ]
