@@ -1,5 +1,6 @@
 """PostGIS as a transient engine; see CONTEXT.md. Holds nothing worth keeping."""
 
+from libs.compute.eject import TableStream
 from libs.compute.errors import (
     ComputeConfigError,
     ComputeError,
@@ -17,5 +18,6 @@ __all__ = [
     "LoadedTable",
     "PostGIS",
     "StatementTimeoutError",
+    "TableStream",
     "UnusableDataError",
 ]

@@ -5,6 +5,8 @@ What a CRS means is PROJ's business; here is only the table `spatial_ref_sys`.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from psycopg import sql
@@ -14,12 +16,16 @@ from libs.errors import InputError
 
 if TYPE_CHECKING:
     from psycopg import Connection
+    from pyproj import CRS as ProjCRS  # noqa: N811  ours is called CRS
 
 _BY_SRID = {"OGC:CRS84": 4326, "OGC:CRS83": 4269, "OGC:CRS27": 4267}
 """PostGIS always has x, y order, so that these are the same as their EPSG twins."""
 
 _OWN_RANGE = (910_000, 998_999)
 """SRIDs of codes whose own number is taken; PostGIS leaves this range to its users."""
+
+_OTHER_BODIES = ("IAU_2015",)
+"""Nothing on the Moon can be transformed to it from WGS 84, so it cannot be tried out."""
 
 _SRTEXT_LIMIT = 2048
 
@@ -82,7 +88,8 @@ def _insert(connection: Connection, code: str, authority: str, number: int) -> i
                 wkt=sql.Literal(wkt),
             )
         )
-    _try(connection, code, srid, (x, y))
+    if authority not in _OTHER_BODIES:
+        _try(connection, code, srid, (x, y))
     return srid
 
 
@@ -107,16 +114,25 @@ def _definition(code: str) -> tuple[str, float, float]:
 
     try:
         crs = CRS.from_user_input(code)
-        candidates = [crs.to_wkt("WKT2_2019"), crs.to_wkt("WKT1_GDAL")]
     except CRSError:
         raise _unknown(code) from None
-    wkt = next((text for text in candidates if len(text) <= _SRTEXT_LIMIT), None)
+    wkt = next(_fitting_wkt(crs), None)
     if wkt is None:
         raise InputError.of("crs", f"the definition of {code} is too long for PostGIS.")
     area = crs.area_of_use
     if area is None:
         return wkt, 0.0, 0.0
     return wkt, (area.west + area.east) / 2, (area.south + area.north) / 2
+
+
+def _fitting_wkt(crs: ProjCRS) -> Iterator[str]:
+    from pyproj.exceptions import CRSError
+
+    for version in ("WKT2_2019", "WKT1_GDAL"):
+        with contextlib.suppress(CRSError):  # not every CRS can be said in the older form
+            text = crs.to_wkt(version)
+            if len(text) <= _SRTEXT_LIMIT:
+                yield text
 
 
 def _unknown(code: str) -> InputError:

@@ -109,10 +109,30 @@ def _without_sqlstate(doing: str, error: Exception) -> SpatialEtlError:
 _AS_SETTINGS_SAY = "PostGIS cannot be used as the POSTGIS_* settings say"
 
 
+_TIMED_OUT = "canceling statement due to statement timeout"
+
+_LOST_WORDS = re.compile(
+    r"server closed the connection|terminating connection|connection (?:not open|to server)"
+    r"|no connection to the server|could not receive data|canceling statement|SSL (?:error|SYSCALL)"
+    r"|No space left on device|out of (?:shared )?memory",
+    re.IGNORECASE,
+)
+
+
+def stream_failure(doing: str, message: str) -> SpatialEtlError:
+    """The error for a stream that broke off; ADBC then gives words only, and no SQLSTATE."""
+    said = _one_line(message)
+    if _TIMED_OUT in said:
+        return StatementTimeoutError(doing)
+    if _LOST_WORDS.search(said):
+        return ComputeUnavailableError(f"{doing} failed: {said}")
+    return ComputeError(f"PostGIS failed at {doing}: {said}")
+
+
 def _with_sqlstate(doing: str, where: str, sqlstate: str, error: Exception) -> SpatialEtlError:
     message, context = _words(error)
     said = f"{message} (SQLSTATE {sqlstate}{', ' + _one_line(context) if context else ''})"
-    if sqlstate == "57014" and "statement timeout" in message:
+    if sqlstate == "57014" and _TIMED_OUT in message:
         return StatementTimeoutError(doing)
     if sqlstate.startswith(_UNAVAILABLE):
         return ComputeUnavailableError(f"{doing} failed: {said}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from libs.compute import crs_register, load, schemas
+from libs.compute import crs_register, eject, load, schemas
 from libs.compute.errors import ComputeConfigError, ComputeUnavailableError, translated
 from libs.compute.session import Session, application_name
 from libs.compute.table import LoadedTable
@@ -219,6 +219,17 @@ class PostGIS:
             table=table,
             arrow_schema=arrow_schema,
         )
+
+    def stream_table(
+        self,
+        schema: RunSchema,
+        table: str,
+        loaded: LoadedTable,
+        *,
+        order_by_hilbert: bool = True,
+    ) -> eject.TableStream:
+        """Read a table that descends from `loaded` as an Arrow stream; see `libs.compute.eject`."""
+        return eject.stream_table(self, schema, table, loaded, by_hilbert=order_by_hilbert)
 
     def versions(self) -> dict[str, str]:
         """What does the work: PostgreSQL, PostGIS, GEOS and PROJ."""

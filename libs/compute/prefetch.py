@@ -50,6 +50,11 @@ class Prefetched(Generic[T]):
         if self._failure is not None:
             raise self._failure
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the source has not come to its end yet."""
+        return self._thread.is_alive()
+
     def close(self) -> None:
         """Stop reading ahead; what was read and not taken is dropped."""
         self._stopped.set()
