@@ -134,14 +134,26 @@ def _bring_up(
     dagster_home.write(paths)
     preparation.prepare(paths, identity, dagster=dagster)
     programs = table(paths, identity)
+    stores = [program for program in programs if program.is_store]
+    others = _others_wanted(paths, identity, programs, dagster=dagster)
     start = _Start(paths, identity, _configured(paths, identity, programs), progress)
-    start.all_of([program for program in programs if program.is_store])
+    start.all_of(stores)
     if not provision.is_current(paths, identity):
         provision.provision(paths, identity)
         progress("stores    provisioned: database, buckets, users, policies, ledger schema")
-    if dagster:
-        start.all_of([program for program in programs if not program.is_store])
+    start.all_of(others)
     return identity
+
+
+def _others_wanted(
+    paths: StackPaths, identity: Identity, programs: Sequence[Program], *, dagster: bool
+) -> list[Program]:
+    """Dagster's programs: when asked for, or when they ran before (a changed one is stopped)."""
+    others = [program for program in programs if not program.is_store]
+    supervisor = Supervisor(paths, identity.supervisor)
+    if dagster or not supervisor.answers:
+        return others if dagster else []
+    return [program for program in others if supervisor.is_running(program.name)]
 
 
 def _configured(paths: StackPaths, identity: Identity, programs: Sequence[Program]) -> Supervisor:

@@ -10,7 +10,8 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from libs.stack import env_file
+from libs.settings import ENV_FILE_VARIABLE
+from libs.stack.digest import code_digest
 from libs.stack.errors import MissingProgramsError
 from libs.stack.identity import Identity
 from libs.stack.owner import postgres_user
@@ -20,6 +21,10 @@ POSTGRES_BIN = Path("/usr/lib/postgresql/15/bin")
 CODE_FOLDER = PROJECT / "services" / "dagster"
 STACK_VARIABLE = "SPATIAL_ETL_STACK_STATE"
 """In the environment of every process of a stack: its state folder, so that strays are found."""
+
+
+_PIPELINE_CODE = ("libs/**/*.py", "services/dagster/etl_pipelines/**/*.py")
+"""A change of it is a reason to start the code server anew."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +54,7 @@ def venv_program(name: str) -> str:
     return str(Path(sys.executable).parent / name)
 
 
-def stores(paths: StackPaths, identity: Identity) -> tuple[Program, ...]:
-    """The three stores: what holds or computes data."""
-    return (_compute(paths, identity), _vault(paths, identity), _ledger(paths, identity))
-
-
-def orchestrator(
-    paths: StackPaths, identity: Identity, settings: dict[str, str]
-) -> tuple[Program, ...]:
-    """Dagster's three processes; `settings` is what the code server's resources are read from."""
+def _orchestrator(paths: StackPaths, identity: Identity) -> tuple[Program, ...]:
     dagster = dagster_environment(paths)
     socket = str(paths.socket("code"))
     workspace = str(paths.dagster_home / "workspace.yaml")
@@ -74,7 +71,11 @@ def orchestrator(
             address=socket,
             start_order=40,
             is_store=False,
-            environment={**dagster, **settings},
+            environment={
+                **dagster,
+                ENV_FILE_VARIABLE: str(paths.env_file),
+                "SPATIAL_ETL_CODE_DIGEST": code_digest(_PIPELINE_CODE),
+            },
             folder=PROJECT,
             stop_as_group=True,
         ),
@@ -118,11 +119,11 @@ def dagster_environment(paths: StackPaths) -> dict[str, str]:
 
 def table(paths: StackPaths, identity: Identity) -> tuple[Program, ...]:
     """Every program of the stack, stores first."""
-    settings = env_file.settings_of(paths, identity)
-    return (*stores(paths, identity), *orchestrator(paths, identity, settings))
+    stores = (_compute(identity), _vault(paths, identity), _ledger(paths, identity))
+    return (*stores, *_orchestrator(paths, identity))
 
 
-def _compute(paths: StackPaths, identity: Identity) -> Program:
+def _compute(identity: Identity) -> Program:
     return Program(
         name="compute",
         what="PostgreSQL 15 with PostGIS: transient, holds nothing worth keeping",

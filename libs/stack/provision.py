@@ -5,12 +5,12 @@ Every step may be repeated. Starting the servers is not its business.
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
+from libs.stack.digest import code_digest
 from libs.stack.env_file import settings_of
 from libs.stack.identity import Account, Identity
-from libs.stack.paths import PROJECT, StackPaths
+from libs.stack.paths import StackPaths
 from libs.stack.private_files import read_or_empty, write_private
 
 if TYPE_CHECKING:
@@ -35,11 +35,7 @@ def provision(paths: StackPaths, identity: Identity) -> None:
 
 
 def _stamp(identity: Identity) -> str:
-    digest = hashlib.sha256(identity.model_dump_json().encode())
-    for pattern in _CODE:
-        for path in sorted(PROJECT.glob(pattern)):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
+    return code_digest(_CODE, also=identity.model_dump_json())
 
 
 def provision_compute(identity: Identity) -> None:

@@ -75,8 +75,13 @@ class Supervisor:
 
     def start(self, name: str) -> None:
         """Start a program unless it runs already; does not wait for it."""
-        if self.processes()[name].statename not in ("RUNNING", "STARTING"):
+        if not self.is_running(name):
             self._proxy.supervisor.startProcess(name, False)
+
+    def is_running(self, name: str) -> bool:
+        """True when it runs or is being started."""
+        info = self.processes().get(name)
+        return info is not None and info.statename in ("RUNNING", "STARTING")
 
     def stop(self, name: str) -> None:
         """Ask a program to stop unless it has; does not wait for it."""

@@ -1,0 +1,46 @@
+# What a person types. The work is in scripts/, libs/stack and libs/cli.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-unit lint format stack-up stack-down clean
+
+bin := .venv/bin
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## install what is missing, start the stack, take real data from upload to lake
+	@scripts/bootstrap.sh demo
+	@$(bin)/spatial-etl demo
+
+test: ## all tests, against a stack of their own that is gone afterwards
+	@scripts/bootstrap.sh test
+	@scripts/test.sh $(TESTS)
+
+test-unit: ## the tests that need no server
+	@scripts/bootstrap.sh test
+	@$(bin)/python -m pytest tests/unit
+
+lint: ## ruff, mypy, import-linter
+	@scripts/bootstrap.sh test
+	@$(bin)/ruff check
+	@$(bin)/ruff format --check
+	@$(bin)/mypy
+	@PYTHONPATH=services/dagster $(bin)/lint-imports
+
+format: ## let ruff put the code in order
+	@scripts/bootstrap.sh test
+	@$(bin)/ruff check --fix-only
+	@$(bin)/ruff format
+
+stack-up: ## start the embedded stack in .stack
+	@scripts/bootstrap.sh demo
+	@$(bin)/python -m libs.stack up
+
+stack-down: ## stop it; its data stays
+	@if [ -x $(bin)/python ]; then $(bin)/python -m libs.stack down; fi
+
+clean: ## stop the stacks, and delete their data, the .venv and all caches
+	@if [ -x $(bin)/python ]; then for state in .stack .stack-test; do \
+	  $(bin)/python -m libs.stack down --purge --state $$state || exit 1; done; fi
+	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
