@@ -1,0 +1,37 @@
+"""Fetches one asset from the lake as the landing user, and checks it against the ledger's hash."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path, PurePosixPath
+
+from libs.cli.errors import HashMismatchError, TargetExistsError
+from libs.cli.queries import Registry
+from libs.cli.reports import AssetLine, Download
+from libs.cli.uploading import LandingZone
+from libs.settings import Settings
+
+
+def download(settings: Settings, identity: str, target: Path, *, overwrite: bool) -> Download:
+    """Write the asset to `target`; a part or wrong bytes never stand under that name.
+
+    Raises:
+        NotFoundError: no such asset.
+        TargetExistsError: `target` is there already, and is not to be overwritten.
+        HashMismatchError: the object is not what was committed.
+    """
+    asset = Registry.connect(settings).find_asset(identity)
+    if target.is_dir():
+        target = target / PurePosixPath(asset.s3_key).name
+    if target.exists() and not overwrite:
+        raise TargetExistsError(target)
+    vault = LandingZone.connect(settings).vault
+    with tempfile.TemporaryDirectory(prefix=".spatial-etl-", dir=target.parent) as folder:
+        part = Path(folder) / "part"
+        got = vault.fetch_file(
+            asset.s3_bucket, asset.s3_key, etag=None, target=part, max_bytes=asset.size_bytes
+        )
+        if got.sha256 != asset.content_hash:
+            raise HashMismatchError(asset.uri, asset.content_hash, got.sha256)
+        part.replace(target)
+    return Download(asset=AssetLine.of(asset), path=target.absolute())

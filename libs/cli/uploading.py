@@ -1,0 +1,73 @@
+"""Sends a submission into the landing bucket, as the landing user; the manifest goes last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from libs.cli.manifest_maker import Submission
+from libs.models import ManifestUpload, Receipt
+from libs.settings import Settings
+from libs.vault import ObjectInfo, Vault
+
+Progress = Callable[[int], None]
+"""Is told of each further number of bytes sent."""
+
+
+RECEIPT_MAX_BYTES = 64 * 2**20
+
+
+class LandingZone:
+    """The landing bucket as the restricted landing user sees it."""
+
+    def __init__(self, vault: Vault, bucket: str) -> None:
+        self.vault = vault
+        self.bucket = bucket
+
+    @classmethod
+    def connect(cls, settings: Settings) -> LandingZone:
+        """Sign in with `LANDING_ACCESS_KEY`; raises `ConfigError`."""
+        uploader = settings.uploader
+        vault = Vault.connect_as(
+            settings.vault, uploader.access_key, uploader.secret_key.get_secret_value()
+        )
+        return cls(vault, settings.vault.landing_bucket)
+
+    def send_files(self, submission: Submission, progress: Progress) -> int:
+        """Upload all files; returns how many bytes that were."""
+        total = 0
+        for upload in submission.uploads:
+            self.vault.put_file(self.bucket, upload.key, upload.path, progress=progress)
+            total += upload.path.stat().st_size
+        return total
+
+    def commit(self, submission: Submission) -> ManifestUpload:
+        """Upload the manifest: from now on the platform works."""
+        key = submission.manifest_key
+        self.vault.put_bytes(self.bucket, key, submission.body, content_type="application/json")
+        found = self._listed(key) or self.vault.stat(self.bucket, key)
+        assert found is not None  # noqa: S101
+        return ManifestUpload(
+            key=key,
+            etag=found.etag,
+            last_modified=found.last_modified,
+            size_bytes=found.size_bytes,
+        )
+
+    def _listed(self, key: str) -> ObjectInfo | None:
+        """As the sensor sees it: a listing gives milliseconds where HEAD gives whole seconds."""
+        found = self.vault.list_objects(self.bucket, key, recursive=False)
+        return next((item for item in found if item.key == key), None)
+
+    def receipt(self, uri: str) -> Receipt | None:
+        """A receipt as its user reads it; None: there is none."""
+        key = uri.removeprefix(f"s3://{self.bucket}/")
+        if self.vault.stat(self.bucket, key) is None:
+            return None
+        return Receipt.model_validate_json(
+            self.vault.read_bytes(self.bucket, key, max_bytes=RECEIPT_MAX_BYTES)
+        )
+
+
+def total_bytes(submission: Submission) -> int:
+    """What is to be sent, but for the manifest."""
+    return sum(upload.path.stat().st_size for upload in submission.uploads)
