@@ -100,7 +100,7 @@ class Connection:
 
 
 def _client(settings: LedgerSettings) -> MongoClient[BsonDocument]:
-    _refuse_credentials_in(settings.uri)
+    _refuse_what_is_no_uri_of_ours(settings.uri)
     if (settings.username is None) != (settings.password is None):
         raise ConfigError("Set both MONGODB_USERNAME and MONGODB_PASSWORD, or neither.")
     timeout_ms = int(settings.timeout_s * 1000)
@@ -131,7 +131,9 @@ def _database(client: MongoClient[BsonDocument], name: str) -> Database[BsonDocu
     )
 
 
-def _refuse_credentials_in(uri: str) -> None:
+def _refuse_what_is_no_uri_of_ours(uri: str) -> None:
+    if not uri.startswith(("mongodb://", "mongodb+srv://")):
+        raise ConfigError("MONGODB_URI must begin with mongodb:// (or mongodb+srv://).")
     if "@" in uri:
         raise ConfigError(
             "MONGODB_URI has a user or password in it: put them into MONGODB_USERNAME and "
