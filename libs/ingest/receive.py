@@ -47,17 +47,17 @@ def receive(platform: Platform, upload: ManifestUpload, run_id: str) -> Received
     """
     started = time.monotonic()
     ledger = platform.ledger
-    ledger.start_run(Run(_id=run_id, manifest_key=upload.key, started_at=utc_now()))
+    ledger.start_run(Run(id=run_id, manifest_key=upload.key, started_at=utc_now()))
     ledger.stage_started(run_id, Stage.RECEIVE)
     known = ledger.batch_of_upload(upload)
     if known is not None and known.state.is_final:
         return _already_ended(platform, known, run_id)
     submission = _judge(platform, upload, _read(platform, upload))
     batch = ledger.receive(submission.batch)
+    if batch.state is BatchState.REJECTED:
+        raise _rejected(platform, batch, run_id)
     if batch.state.is_final:
-        return _final(
-            platform, batch, run_id, newly=batch.received_at == submission.batch.received_at
-        )
+        return _already_ended(platform, batch, run_id)
     try:
         batch = ledger.claim(batch.id, run_id, platform.limits.lease_s)
     except BatchEndedError as error:
@@ -89,12 +89,10 @@ def _read(platform: Platform, upload: ManifestUpload) -> bytes:
         ) from error
 
 
-def _final(platform: Platform, batch: Batch, run_id: str, *, newly: bool) -> Ended:
-    if not newly:
-        return _already_ended(platform, batch, run_id)
+def _rejected(platform: Platform, batch: Batch, run_id: str) -> BatchRejectedError:
     platform.ledger.end_run(run_id, RunState.REJECTED, batch=batch.id)
     settle(platform, batch)
-    raise BatchRejectedError(batch, all_problems(batch))
+    return BatchRejectedError(batch, all_problems(batch))
 
 
 def all_problems(batch: Batch) -> tuple[Problem, ...]:
@@ -198,7 +196,7 @@ def _judge_files(
 
 def _batch(upload: ManifestUpload, body: bytes, sha256: str, mark: str) -> Batch:
     return Batch(
-        _id=mark,
+        id=mark,
         batch_id=None,
         state=BatchState.RECEIVED,
         upload=upload,

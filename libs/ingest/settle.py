@@ -47,7 +47,7 @@ def settle(platform: Platform, batch: Batch) -> None:
     standing = vault.stat(bucket, batch.upload.key)
     if standing is not None and _is_the_upload(standing, batch.upload):
         vault.remove(bucket, batch.upload.key)
-    platform.ledger.settle(batch.id)
+    platform.ledger.settle(batch.id, batch.upload)
 
 
 def answer_failure(platform: Platform, batch: Batch) -> None:

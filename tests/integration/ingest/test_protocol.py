@@ -105,7 +105,10 @@ def test_skip_file_commits_what_is_good_and_names_what_is_not(user, tmp_path):
     files = [
         user.vector(points(tmp_path / "p.gpkg"), "GPKG"),
         user.vector(bad, "GPKG"),
-        {**user.vector(tmp_path / "p.gpkg", "GPKG", dataset="q"), "path": "s3://landing-zone/no.gpkg"},
+        {
+            **user.vector(tmp_path / "p.gpkg", "GPKG", dataset="q"),
+            "path": "s3://landing-zone/no.gpkg",
+        },
     ]
     committed = user.run(user.manifest(files, on_error="skip_file"))
     receipt = user.receipt(committed.batch)
@@ -131,9 +134,9 @@ def test_a_file_that_is_missing_rejects_before_any_work(user, ledger):
 
 
 def test_a_shapefile_without_its_dbf_is_rejected(user, tmp_path):
-    geopandas.GeoDataFrame(
-        {"n": [1]}, geometry=[shapely.Point(1, 1)], crs="EPSG:4326"
-    ).to_file(tmp_path / "r.shp")
+    geopandas.GeoDataFrame({"n": [1]}, geometry=[shapely.Point(1, 1)], crs="EPSG:4326").to_file(
+        tmp_path / "r.shp"
+    )
     user.upload(tmp_path / "r.shx")
     error = rejected(user, user.manifest([user.vector(tmp_path / "r.shp", "ESRI Shapefile")]))
     assert ".dbf" in str(error)
