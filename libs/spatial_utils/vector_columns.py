@@ -29,6 +29,16 @@ class ColumnPlan:
         self.schema = pa.schema([self._field(schema.field(index)) for index in kept])
         self.geometry_index = None if self._geometry is None else kept.index(self._geometry)
 
+    def make_geometry_unique(self) -> None:
+        """An attribute keeps its name; the geometry, found by its index, gets another one."""
+        if self._geometry is None or self.geometry_index is None:
+            return
+        name, taken = self.schema.names[self.geometry_index], set(self.schema.names)
+        if self.schema.names.count(name) > 1:
+            while name in taken:
+                name = f"_{name}"
+            self.rename(self._geometry, name)
+
     def rename(self, index: int, name: str) -> None:
         """Give a kept column another name."""
         at = self._kept.index(index)
@@ -80,8 +90,17 @@ def plan_columns(
     fid = 0 if known.keeps_fids is not None else None
     attributes = [index for index, item in enumerate(schema) if index != fid]
     kept = [index for index in attributes if schema.field(index).name not in known.dropped]
-    refuse_twins([schema.field(index).name for index in kept])
+    refuse_twins([schema.field(i).name for i in kept if not is_geometry(schema.field(i))])
     _refuse_more_geometries([schema.field(i).name for i in kept if is_geometry(schema.field(i))])
+    plan = _with_ids(schema, known, kept, first)
+    plan.make_geometry_unique()
+    return plan
+
+
+def _with_ids(
+    schema: pa.Schema, known: Prescan, kept: list[int], first: pa.RecordBatch | None
+) -> ColumnPlan:
+    fid = 0 if known.keeps_fids is not None else None
     if fid is None or known.keeps_fids is None:
         return ColumnPlan(schema, known, kept, fid)
     if known.keeps_fids == "id" and (first is None or _are_row_numbers(first.column(0), 0)):

@@ -100,8 +100,20 @@ KML_UNSET = {
 """The columns that the KML driver always adds, with what stands there when the file says nothing:
 one that has nothing else in it is not a column of the file."""
 
-LOSSES = ("Invalid content", "parsed incompletely", "Ignoring invalid WKT", "out of range")
+LOSSES = (
+    "Invalid content",
+    "parsed incompletely",
+    "Ignoring invalid WKT",
+    "out of range",
+    "overflow",
+    "clamped",
+    "unbalanced number of double-quotes",
+    "couldn't be converted correctly",
+)
 """Words of those GDAL warnings that mean: another value is handed out than stands in the file."""
+
+CHATTER = ("Measured (M) geometry types are not supported",)
+"""Words of warnings that are not about what is handed out; the measures are there, as WKB."""
 
 GDAL_CHILD_OPTIONS = {
     "OGR_ARROW_MEM_LIMIT": str(256 * 2**20),
@@ -110,5 +122,6 @@ GDAL_CHILD_OPTIONS = {
     "OGR_GPKG_NUM_THREADS": "2",
     "GML_EXPOSE_GML_ID": "YES",
     "SHAPE_RESTORE_SHX": "NO",
+    "OGR_GEOMETRY_ACCEPT_UNCLOSED_RING": "NO",
 }
 """Configuration of the reading child: bytes of one batch, and the size of one feature (MB)."""

@@ -14,6 +14,8 @@ from libs.spatial_utils.errors import (
 from libs.spatial_utils.sandbox import Child, ChildLimits, Ended, Outcome
 from libs.spatial_utils.vector_wire import EXIT_PROBLEM, PROBLEM_MARK
 
+_CANNOT_LOAD = "failed to map segment from shared object"
+
 
 def failure_of(child: Child, name: str, cause: Exception | None = None) -> SpatialEtlError:
     """Why the child's stream is not whole; waits for its end."""
@@ -21,6 +23,11 @@ def failure_of(child: Child, name: str, cause: Exception | None = None) -> Spati
     outcome = child.wait()
     if outcome.returncode == EXIT_PROBLEM and PROBLEM_MARK in outcome.stderr:
         return _problem(outcome, name)
+    if _CANNOT_LOAD in outcome.stderr:
+        return ReaderBrokenError(
+            f"{name}: {child.limits.memory_bytes // 2**20} MiB (ETL_READER_MEMORY_MB) are too few "
+            "for the reader's own libraries; 512 are enough for small files."
+        )
     limit = limit_exceeded(outcome, child.limits, name)
     if limit is not None:
         return limit

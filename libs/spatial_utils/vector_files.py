@@ -47,8 +47,10 @@ def local_file(
 @contextmanager
 def _unpacked(path: Path, limits: ChildLimits, work_dir: Path) -> Iterator[list[Path]]:
     folder = Path(tempfile.mkdtemp(prefix="unzipped-", dir=work_dir))
+    inside = folder / "archive"  # so that all of it goes, even when it is renamed
+    inside.mkdir()
     try:
-        yield extract_zip(path, folder, limits=ArchiveLimits(total_bytes=limits.max_file_bytes))
+        yield extract_zip(path, inside, limits=ArchiveLimits(total_bytes=limits.max_file_bytes))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -63,7 +65,7 @@ def _refuse_missing_parts(path: Path, driver: str, name: str) -> None:
     if missing:
         raise UnreadableFileError(
             name,
-            f"{' and '.join(missing)} is missing, without which a {driver} is not whole.",
+            f"{' and '.join(missing)} is missing, without which the {driver} is not whole.",
             "Submit all files of it, with the same name before the ending.",
         )
 

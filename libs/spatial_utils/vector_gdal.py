@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from pyogrio._err import _ERROR_STACK, capture_errors
 from pyogrio.errors import CRSError, DataLayerError, DataSourceError, FieldError, GeometryError
 from pyogrio.raw import open_arrow
 
-from libs.spatial_utils.vector_drivers import LOSSES
+from libs.spatial_utils.vector_drivers import CHATTER, LOSSES
 from libs.spatial_utils.vector_wire import MAX_BATCH_ROWS, FileProblemError
 
 _MOST_NOTES = 20
@@ -82,11 +82,18 @@ class GdalMessages:
         hint = text.find("; It might help to specify")
         return " ".join((text[:hint] if hint >= 0 else text).split())[:1000]
 
-    def error(self, text: str) -> None:
-        """An error that GDAL got over by itself."""
-        self._warn(text)
+    def refuse_errors(self, errors: Sequence[str]) -> None:
+        """Raise a `FileProblemError` for errors after which GDAL goes on, or takes for the end.
+
+        A file that was cut off gives fewer rows that way, or rows with null geometries.
+        """
+        if errors:
+            text = self.cleaned("; ".join(dict.fromkeys(errors)))
+            raise FileProblemError(f"GDAL met an error in it: {text}", "Export the file anew.")
 
     def _warn(self, text: str) -> None:
+        if any(words in text for words in CHATTER):
+            return
         text = self.cleaned(text)
         kind = re.sub(r"\d+|'[^']*'", "#", text)[:200]
         self._warnings[kind] += 1
@@ -118,8 +125,7 @@ def gdal_batches(reader: pa.RecordBatchReader, messages: GdalMessages) -> Iterat
             except (pa.ArrowException, OSError) as error:
                 said = [str(one) for one in _ERROR_STACK.get() or ()]
                 raise RuntimeError("; ".join([*said, str(error)])) from error
-            for got_over in _ERROR_STACK.get() or ():
-                messages.error(str(got_over))
+            messages.refuse_errors([str(error) for error in _ERROR_STACK.get() or ()])
         messages.refuse_losses()
         if batch is None:
             return

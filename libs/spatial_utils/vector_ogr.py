@@ -20,6 +20,9 @@ from libs.spatial_utils.vector_layer import OpenLayer
 from libs.spatial_utils.vector_prescan import prescan
 from libs.spatial_utils.vector_wire import FileProblemError, Request
 
+_NO_FID_COLUMN = "OGC_FID"
+"""What pyogrio calls the feature ids of a layer that has no column for them."""
+
 
 @contextmanager
 def open_ogr(request: Request) -> Iterator[OpenLayer]:
@@ -41,7 +44,7 @@ def open_ogr(request: Request) -> Iterator[OpenLayer]:
             geometry_type=meta["geometry_type"],
             geometry_name=meta["geometry_name"] or None,
             geometry_index=plan.geometry_index,
-            fid_column=meta["fid_column"],
+            fid_column=None if meta["fid_column"] == _NO_FID_COLUMN else meta["fid_column"],
             encoding=meta["encoding"],
             feature_count=_cheap_count(request, reading, choice.name, messages),
             schema=plan.schema,

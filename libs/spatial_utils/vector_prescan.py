@@ -17,11 +17,12 @@ import pyogrio
 from libs.spatial_utils.vector_drivers import KML_UNSET, WKT_COLUMNS, XY_COLUMNS, Reading
 from libs.spatial_utils.vector_encoding import shapefile_encoding
 from libs.spatial_utils.vector_gdal import GdalMessages, gdal_batches, gdal_layer
+from libs.spatial_utils.vector_text import refuse_cut_lines, refuse_doctype, refuse_nul
 from libs.spatial_utils.vector_wire import FileProblemError, Request
 
 _ZONED = r"(Z|[+-]\d\d(:?\d\d)?)$"
-_TELLS_ZONES = frozenset({"GeoJSON", "GeoJSONSeq", "GPKG", "ESRI Shapefile"})
-"""Drivers whose schema says which times have a zone (or that have no times at all)."""
+_NO_NAIVE_TIMES = frozenset({"GPKG", "ESRI Shapefile"})
+"""Drivers that have no times without a zone: always UTC in the one, only dates in the other."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def prescan(
     known = _feature_ids(look, reading, known)
     if reading.driver == "LIBKML":
         known = replace(known, dropped=frozenset(_unused(look)))
-    if reading.driver not in _TELLS_ZONES:
+    if reading.driver not in _NO_NAIVE_TIMES:
         known = _with_zones(look, known)
     return known
 
@@ -121,9 +122,28 @@ def _csv(request: Request, known: Prescan) -> Prescan:
     )
 
 
+def _xml(request: Request, known: Prescan) -> Prescan:
+    refuse_doctype(request.path)
+    return known
+
+
+def _json(request: Request, known: Prescan) -> Prescan:
+    refuse_nul(request.path)
+    return known
+
+
+def _json_lines(request: Request, known: Prescan) -> Prescan:
+    refuse_cut_lines(request.path)
+    return _json(request, known)
+
+
 _SPECIALS: dict[str, Callable[[Request, Prescan], Prescan]] = {
     "ESRI Shapefile": _shapefile,
     "CSV": _csv,
+    "GML": _xml,
+    "LIBKML": _xml,
+    "GeoJSON": _json,
+    "GeoJSONSeq": _json_lines,
 }
 
 

@@ -1,0 +1,79 @@
+"""Looks at text formats for what GDAL passes over in silence; part of the child."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from xml.parsers import expat
+
+from libs.spatial_utils.vector_wire import FileProblemError
+
+_CHUNK_BYTES = 2**16
+_LARGE_CHUNK_BYTES = 2**23
+_TAIL_BYTES = 4096
+_LONGEST_RUN_BYTES = 256
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+
+class _RootReached(Exception):  # noqa: N818  not an error
+    pass
+
+
+def refuse_doctype(path: str) -> None:
+    """Raise `FileProblemError` for XML with a document type.
+
+    It defines entities, and GDAL leaves out what an entity stands for, or the whole rest of a file
+    whose entities grow too large, without a word. No schema of GML or KML asks for one.
+    """
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = _doctype
+    parser.StartElementHandler = _root
+    try:
+        with Path(path).open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                parser.Parse(chunk)
+    except _RootReached:
+        return
+    except expat.ExpatError as error:
+        raise FileProblemError(f"it is not XML: {error}.", "Export the file anew.") from error
+    raise FileProblemError("it is not XML: it has no element.", "Export the file anew.")
+
+
+def _doctype(*_: object) -> None:
+    raise FileProblemError(
+        "it has a document type definition (<!DOCTYPE …>), which is not accepted.",
+        "Remove it, and write out the entities that it defines.",
+    )
+
+
+def _root(*_: object) -> None:
+    raise _RootReached
+
+
+def refuse_nul(path: str) -> None:
+    """Raise `FileProblemError` for JSON with a NUL in a text: GDAL cuts the text off there."""
+    with Path(path).open("rb") as file:
+        before = b""
+        while chunk := file.read(_LARGE_CHUNK_BYTES):
+            if _NUL.search(before + chunk):
+                raise FileProblemError(
+                    "a text in it has a NUL character (\\u0000).",
+                    "Remove it: no database holds NUL in a text.",
+                )
+            before = chunk[-_LONGEST_RUN_BYTES:]
+
+
+def refuse_cut_lines(path: str) -> None:
+    """Raise `FileProblemError` for JSON lines the last of which has no end.
+
+    GDAL closes the brackets of a feature that was cut off, and hands out what is there of it.
+    """
+    with Path(path).open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _TAIL_BYTES))
+        tail = file.read().rstrip(b" \t\r\n\x1e\0")
+    if tail and not tail.endswith(b"}"):
+        raise FileProblemError(
+            "its last line is no whole feature: the file was cut off.", "Export the file anew."
+        )
