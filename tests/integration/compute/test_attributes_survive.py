@@ -289,7 +289,7 @@ def test_text_that_is_not_utf_8_is_named_by_column_and_row(
 def test_a_type_that_parquet_lacks_is_refused_by_column(
     compute: PostGIS, schema: RunSchema, kind: pa.DataType
 ) -> None:
-    with pytest.raises(InputError, match="column 'odd' is of the type"):
+    with pytest.raises(InputError, match="column 'odd': is of the type"):
         there_and_back(compute, schema, pa.table({"odd": pa.nulls(1, kind)}))
 
 

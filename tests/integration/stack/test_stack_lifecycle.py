@@ -154,11 +154,11 @@ def test_every_server_listens_on_loopback_only(state, running):
 
 
 def test_no_server_answers_without_its_password(running):
-    with pytest.raises(S3Error, match="AccessDenied|InvalidAccessKeyId"):
+    with pytest.raises(S3Error, match=r"AccessDenied|InvalidAccessKeyId"):
         Minio(endpoint=running.vault.endpoint, secure=False).bucket_exists(bucket_name="data-lake")
     with pymongo.MongoClient(running.ledger.uri) as client, pytest.raises(OperationFailure):
         client[running.ledger.database]["assets"].find_one()
-    with pytest.raises(psycopg.OperationalError, match="no password|authentication failed"):
+    with pytest.raises(psycopg.OperationalError, match=r"no password|authentication failed"):
         psycopg.connect(
             host="127.0.0.1", port=running.compute.port, dbname="compute",
             user=running.compute.user, password="guessed",
