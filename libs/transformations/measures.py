@@ -1,0 +1,182 @@
+"""What a step changed, as SQL over its input and output tables. Runs nothing.
+
+Each table is read once, in parallel, down to a few numbers a row, and only these are joined.
+Geometries are fetched again for rows that changed, and only while that is cheap: comparing two
+lines costs the product of their vertex counts, which a budget bounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from libs.models import GeometryChange
+from libs.transformations.binding import BoundCRS
+from libs.transformations.metres import area_m2, metres_per_unit
+from libs.transformations.tables import ROW_ID
+
+VERTEX_PAIRS_BUDGET = 20_000_000
+"""So many pairs of vertices are compared at most: about a third of a second on one core."""
+
+_SLIM = sql.SQL(
+    "(SELECT t.{rid} AS rid, t.ctid AS place, coalesce(ST_NPoints({geometry}), 0) AS vertices,"
+    " coalesce(ST_IsEmpty({geometry}), true) AS is_empty, {area} AS area, {mark} AS mark"
+    " FROM {table} AS t OFFSET '0') AS {alias}"
+)
+
+_JOINED = sql.SQL("{before} JOIN {after} USING (rid)")
+
+_SUMS = sql.SQL(
+    "(SELECT coalesce(sum(a.vertices), 0) AS vertices_before,"
+    " coalesce(sum(b.vertices), 0) AS vertices_after, sum(a.area) AS area_before_m2,"
+    " sum(abs(coalesce(b.area, 0) - a.area)) AS area_changed_m2,"
+    " count(*) FILTER (WHERE b.is_empty AND NOT a.is_empty) AS rows_collapsed,"
+    " count(*) FILTER (WHERE {changed}) AS rows_changed,"
+    " coalesce(sum({pairs}) FILTER (WHERE {changed}), 0) AS pairs FROM {joined}) AS sums"
+)
+
+_DISPLACEMENT = sql.SQL(
+    "CASE WHEN pairs <= {budget} THEN coalesce((SELECT max(ST_HausdorffDistance({before}, {after}))"
+    " FROM (SELECT a.place AS place_a, b.place AS place_b FROM {joined} WHERE {changed} OFFSET '0')"
+    " AS changed JOIN {input} AS a ON a.ctid = place_a JOIN {output} AS b ON b.ctid = place_b), 0)"
+    " ELSE {at_most} END * {unit}"
+)
+
+_TOTALS = sql.SQL(
+    "(SELECT coalesce(sum(ST_NPoints({geometry})), 0) AS vertices,"
+    " count(*) FILTER (WHERE NOT ST_IsEmpty({geometry})) AS filled FROM {table}) AS {alias}"
+)
+
+_PRODUCT = sql.SQL("a.vertices::numeric * b.vertices")
+_UNKNOWN = sql.SQL("NULL::double precision")
+
+
+def _as_it_is(geometry: sql.Composable) -> sql.Composable:
+    return geometry
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The two tables of a step."""
+
+    schema: str
+    input_table: str
+    output_table: str
+    geometry_column: str
+    crs: BoundCRS | None
+
+    @property
+    def input(self) -> sql.Identifier:
+        """The input table, qualified."""
+        return sql.Identifier(self.schema, self.input_table)
+
+    @property
+    def output(self) -> sql.Identifier:
+        """The output table, qualified."""
+        return sql.Identifier(self.schema, self.output_table)
+
+    def geometry(self, alias: str) -> sql.Identifier:
+        """The geometry column of one of them."""
+        return sql.Identifier(alias, self.geometry_column)
+
+
+@dataclass(frozen=True)
+class Change:
+    """How a kind of step changes rows: `a` is a row before, `b` the same row after."""
+
+    changed: sql.SQL
+    """Whether a row changed, from `vertices`, `area` and `mark` of `a` and `b`."""
+    counts: str | None = None
+    """Which of GeometryChange's row counts the changed rows are; None: none of them."""
+    mark: Callable[[sql.Composable], sql.Composable] = lambda _: sql.SQL("NULL")
+    """A value of each row that `changed` looks at, from its geometry."""
+    shape_before: Callable[[sql.Composable], sql.Composable] = _as_it_is
+    """What area and displacement are compared with, from the geometry before."""
+    pairs: sql.Composable | None = None
+    """How many pairs of vertices the displacement of a changed row compares; None: the product."""
+    at_most: float | None = None
+    """What no displacement exceeds, in CRS units: said when the budget is; None: then unknown."""
+
+
+def change_sql(tables: Compared, change: Change) -> sql.Composed:
+    """The query of one row that becomes a GeometryChange."""
+    joined = _JOINED.format(
+        before=_slim(tables, change, "a"),
+        after=_slim(tables, change, "b"),
+    )
+    sums = _SUMS.format(joined=joined, changed=change.changed, pairs=change.pairs or _PRODUCT)
+    values: dict[str, sql.Composable] = {
+        name: sql.Identifier(name)
+        for name in (
+            "vertices_before",
+            "vertices_after",
+            "area_before_m2",
+            "area_changed_m2",
+            "rows_collapsed",
+        )
+    }
+    values["largest_displacement_m"] = _displacement(tables, change, joined)
+    if change.counts:
+        values[change.counts] = sql.Identifier("rows_changed")
+    return _one_row(values, sums)
+
+
+def _slim(tables: Compared, change: Change, alias: str) -> sql.Composed:
+    geometry = tables.geometry("t")
+    shape = change.shape_before(geometry) if alias == "a" else geometry
+    return _SLIM.format(
+        rid=sql.Identifier(ROW_ID),
+        geometry=geometry,
+        area=area_m2(shape, tables.crs),
+        mark=change.mark(geometry),
+        table=tables.input if alias == "a" else tables.output,
+        alias=sql.Identifier(alias),
+    )
+
+
+def _displacement(tables: Compared, change: Change, joined: sql.Composed) -> sql.Composable:
+    unit = metres_per_unit(tables.crs)
+    if unit is None:
+        return _UNKNOWN
+    return _DISPLACEMENT.format(
+        budget=sql.Literal(VERTEX_PAIRS_BUDGET),
+        before=change.shape_before(tables.geometry("a")),
+        after=tables.geometry("b"),
+        joined=joined,
+        changed=change.changed,
+        input=tables.input,
+        output=tables.output,
+        at_most=sql.Literal(change.at_most),
+        unit=sql.Literal(unit),
+    )
+
+
+def totals_sql(tables: Compared) -> sql.Composed:
+    """The query for steps that move every vertex and must lose none: counts only, no join."""
+    geometry = sql.Identifier(tables.geometry_column)
+    sources = [
+        _TOTALS.format(geometry=geometry, table=table, alias=sql.Identifier(alias))
+        for table, alias in ((tables.input, "a"), (tables.output, "b"))
+    ]
+    values: dict[str, sql.Composable] = {
+        "vertices_before": sql.Identifier("a", "vertices"),
+        "vertices_after": sql.Identifier("b", "vertices"),
+        "rows_collapsed": sql.SQL("a.filled - b.filled"),
+    }
+    return _one_row(values, sql.SQL(", ").join(sources))
+
+
+def _one_row(values: dict[str, sql.Composable], source: sql.Composed) -> sql.Composed:
+    columns = []
+    for name in GeometryChange.model_fields:
+        nothing = sql.SQL("0::bigint") if name.startswith("rows_") else _UNKNOWN
+        value = values.get(name, nothing)
+        columns.append(sql.SQL("{} AS {}").format(value, sql.Identifier(name)))
+    return sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(columns), source)
+
+
+def change_of(row: Sequence[object]) -> GeometryChange:
+    """The answer to a measure, as the model."""
+    return GeometryChange.model_validate(dict(zip(GeometryChange.model_fields, row, strict=True)))

@@ -1,0 +1,133 @@
+"""The step that brings all geometries into one CRS. Which CRS the data has is decided before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypeVar
+
+from psycopg import sql
+from pydantic import PrivateAttr
+
+from libs.models import CrsCode
+from libs.transformations.binding import BoundCRS, default_srid
+from libs.transformations.errors import UnboundCrsError
+from libs.transformations.faults import first_faults
+from libs.transformations.measures import Compared, totals_sql
+from libs.transformations.step import VectorStep
+from libs.transformations.tables import ROW_ID, Rewrite, column, create_table_as
+
+StepT = TypeVar("StepT", bound="NormalizeCRSStep")
+
+_TRANSFORM = sql.SQL("ST_Transform({geometry}, {target})")
+_SET_SRID = sql.SQL("ST_SetSRID({geometry}, {srid})")
+
+_NOT_FINITE = sql.SQL(
+    "SELECT t.{rid}, 'has no finite coordinates in ' || {code}::text AS reason, NULL AS place"
+    " FROM {table} AS t WHERE NOT ST_IsEmpty({geometry}) AND ("
+    "abs(ST_XMin({geometry})) + abs(ST_XMax({geometry})) + abs(ST_YMin({geometry}))"
+    " + abs(ST_YMax({geometry})) + ST_Length({geometry}) + ST_Perimeter({geometry}))"
+    " IN ('NaN', 'Infinity')"
+)
+
+_FUNCTION = sql.SQL(
+    "CREATE OR REPLACE FUNCTION {function}(shape geometry, target integer) RETURNS text"
+    " LANGUAGE plpgsql AS $body$ BEGIN PERFORM ST_Transform(shape, target); RETURN NULL;"
+    " EXCEPTION WHEN OTHERS THEN RETURN SQLERRM; END $body$"
+)
+_FAULTY = sql.SQL(
+    "SELECT {rid}, 'cannot be transformed to ' || {code}::text || ' (' || said || ')' AS reason,"
+    " ST_AsText(ST_PointN(ST_BoundingDiagonal(shape), 1), 6) AS place FROM ("
+    "SELECT t.{rid}, {geometry} AS shape, {function}({located}, {target}) AS said"
+    " FROM {table} AS t OFFSET '0') AS tried WHERE said IS NOT NULL"
+)
+
+
+class NormalizeCRSStep(VectorStep):
+    """Transforms to `target_crs`; x is easting or longitude whatever the CRS's own axis order.
+
+    Where the input has that CRS already, not a byte of it is rewritten. A row that PROJ cannot
+    transform is an error that names the row; none is dropped. Z and M are carried over as they are.
+    """
+
+    kind: Literal["normalize_crs"] = "normalize_crs"
+    target_crs: CrsCode = "EPSG:4326"
+    source_crs: CrsCode | None = None
+    """The CRS that the data must have; None: any, as declared."""
+    _target: BoundCRS | None = PrivateAttr(default=None)
+
+    def bound_to(self: StepT, source: BoundCRS, target: BoundCRS) -> StepT:
+        """The same step, knowing the CRS of its input and the one it transforms to."""
+        copy = self.bound(source)
+        copy._target = target
+        return copy
+
+    @property
+    def target(self) -> BoundCRS | None:
+        """The CRS of the output table, where it is bound."""
+        return self._target
+
+    @property
+    def source_srid(self) -> int | None:
+        """The input's SRID; None: each geometry carries its own."""
+        if self.crs is not None:
+            return self.crs.srid
+        return default_srid(self.source_crs) if self.source_crs else None
+
+    @property
+    def target_srid(self) -> int:
+        """The output's SRID; unbound, the number of an EPSG code."""
+        srid = self._target.srid if self._target is not None else default_srid(self.target_crs)
+        if srid is None:
+            raise UnboundCrsError(self.kind, self.target_crs)
+        return srid
+
+    def generate_sql(
+        self, schema: str, input_table: str, output_table: str, columns: Sequence[str] = ()
+    ) -> sql.Composed:
+        located = self._located()
+        same = self.source_srid == self.target_srid
+        target = sql.Literal(self.target_srid)
+        result = located if same else _TRANSFORM.format(geometry=located, target=target)
+        tables = (input_table, output_table)
+        return create_table_as(schema, tables, self.geometry_column, columns, Rewrite(result))
+
+    def _located(self) -> sql.Composed:
+        geometry = column(self.geometry_column)
+        if self.source_srid is None:
+            return sql.Composed([geometry])
+        return _SET_SRID.format(geometry=geometry, srid=sql.Literal(self.source_srid))
+
+    def needed_sql(self, schema: str, input_table: str) -> sql.Composed | None:
+        if self.source_srid is None:
+            return None
+        return sql.SQL("SELECT {}").format(sql.Literal(self.source_srid != self.target_srid))
+
+    def measure_sql(self, schema: str, input_table: str, output_table: str) -> sql.Composed:
+        tables = Compared(schema, input_table, output_table, self.geometry_column, None)
+        return totals_sql(tables)
+
+    def output_faults_sql(self, schema: str, output_table: str) -> sql.Composed:
+        faults = _NOT_FINITE.format(
+            rid=sql.Identifier(ROW_ID),
+            code=sql.Literal(self.target_crs),
+            table=sql.Identifier(schema, output_table),
+            geometry=column(self.geometry_column),
+        )
+        return first_faults(faults)
+
+    def diagnosis_sql(self, schema: str, input_table: str) -> sql.Composed:
+        function = sql.Identifier(schema, "why_not_transformed")
+        faults = _FAULTY.format(
+            rid=sql.Identifier(ROW_ID),
+            code=sql.Literal(self.target_crs),
+            geometry=column(self.geometry_column),
+            located=self._located(),
+            function=function,
+            target=sql.Literal(self.target_srid),
+            table=sql.Identifier(schema, input_table),
+        )
+        define = _FUNCTION.format(function=function)
+        return sql.SQL("; ").join([define, first_faults(faults)])
+
+    def describe(self) -> str:
+        return f"All coordinates were transformed to {self.target_crs} (x, y axis order)."

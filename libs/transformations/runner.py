@@ -1,0 +1,84 @@
+"""In which order a step's statements are run, and what is made of the answers.
+
+The caller brings the function that runs a statement: which server, how many connections and which
+transactions are its business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from psycopg import sql
+
+from libs.errors import InputError
+from libs.models import Frozen, GeometryChange
+from libs.transformations.chaining import PlannedStep
+from libs.transformations.contract import check_contract
+from libs.transformations.faults import raise_for_faults
+from libs.transformations.measures import change_of
+
+Execute = Callable[[sql.Composed], Sequence[Sequence[object]]]
+"""Runs one or several statements in one transaction; returns the last one's rows."""
+
+_CURE = "Repair or remove it in the source, check that the declared CRS is the data's, and submit."
+
+
+class StepOutcome(Frozen):
+    """What came of a step."""
+
+    change: GeometryChange | None
+    """What it changed; None: no geometry."""
+
+
+def run_step(
+    planned: PlannedStep, schema: str, columns: Sequence[str], execute: Execute
+) -> StepOutcome:
+    """Check the contract, run the step where it is needed, and measure what it changed.
+
+    `columns`: the columns beside the geometry to carry over, `rid` among them.
+
+    Raises:
+        GeometryContractError: the input table has not just the one geometry column.
+        StepRefusedRowsError: rows cannot go through the step; they are named.
+    """
+    step, source, target = planned.step, planned.input_table, planned.output_table
+    found = execute(step.geometry_contract_sql(schema, source))
+    check_contract(schema, source, step.geometry_column, found)
+    if not _is_needed(planned, schema, execute):
+        execute(step.keep_sql(schema, source, target))
+        return StepOutcome(change=None)
+    _refuse(execute, step.input_faults_sql(schema, source))
+    try:
+        execute(step.generate_sql(schema, source, target, columns))
+    except InputError as error:  # the server speaks of one row, without its number
+        diagnosis = step.diagnosis_sql(schema, source)
+        if diagnosis is not None:
+            _refuse(execute, diagnosis, error)
+        raise
+    _refuse(execute, step.output_faults_sql(schema, target))
+    measure = step.measure_sql(schema, source, target)
+    if measure is None:
+        return StepOutcome(change=None)
+    [row] = execute(measure)
+    return StepOutcome(change=change_of(row))
+
+
+def _is_needed(planned: PlannedStep, schema: str, execute: Execute) -> bool:
+    query = planned.step.needed_sql(schema, planned.input_table)
+    if query is None:
+        return True
+    [(needed,)] = execute(query)
+    return bool(needed)
+
+
+def _refuse(execute: Execute, query: sql.Composed | None, cause: Exception | None = None) -> None:
+    if query is None:
+        return
+    rows = execute(query)
+    if cause is None:
+        raise_for_faults(rows, _CURE)
+        return
+    try:
+        raise_for_faults(rows, _CURE)
+    except InputError as error:
+        raise error from cause

@@ -1,0 +1,115 @@
+"""The step that removes vertices which hardly matter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from psycopg import sql
+from pydantic import Field
+
+from libs.transformations.measures import Change, Compared, change_sql
+from libs.transformations.step import VectorStep
+from libs.transformations.tables import Rewrite, column, create_table_as
+
+_QUICK, _KEPT, _STRONG = "__quick", "__kept", "__strong"
+
+_SIMPLIFY = sql.SQL("ST_Simplify({geometry}, {tolerance})")
+
+_SAME_PARTS = sql.SQL(
+    "NOT ST_IsEmpty({other}) AND ST_NRings({other}) = ST_NRings({geometry})"
+    " AND ST_NumGeometries({other}) = ST_NumGeometries({geometry}) AND ST_IsValid({other})"
+)
+
+_GOOD_QUICK = sql.SQL(
+    "CASE WHEN ST_NPoints({quick}) = ST_NPoints({geometry}) THEN {geometry}"
+    " WHEN {same_parts} AND (ST_Dimension({quick}) <> 1 OR ST_IsSimple({quick})) THEN {quick} END"
+)
+
+_PRESERVE = sql.SQL(
+    "CASE WHEN {kept} IS NOT NULL OR ST_Zmflag({geometry}) IN (1, 3) OR NOT ST_IsValid({geometry})"
+    " THEN NULL WHEN ST_GeometryType({geometry}) LIKE 'ST_Multi%'"
+    " THEN ST_Multi(ST_SimplifyPreserveTopology({geometry}, {tolerance}))"
+    " ELSE ST_SimplifyPreserveTopology({geometry}, {tolerance}) END"
+)
+"""An invalid geometry never gets there: with a coordinate that is no number, GEOS 3.11 does not
+come back from it, and cannot be cancelled. Neither does one with M, which GEOS would drop."""
+
+_BEST = sql.SQL("coalesce({kept}, CASE WHEN {same_parts} THEN {strong} END, {geometry})")
+
+
+class SimplifyGeometryStep(VectorStep):
+    """Removes vertices, so that no line departs from the original by more than `tolerance`.
+
+    `tolerance` is in the units of the CRS at that point of the recipe: degrees after a transform to
+    EPSG:4326 (0.0001 is 11 m at the equator, along a meridian anywhere).
+
+    With `preserve_topology` a geometry keeps its validity and all its parts and rings, however
+    small; where that cannot be had, it stays as it was. The quick algorithm (Douglas-Peucker) is
+    used where its result has these qualities, the topology-preserving one of GEOS where not.
+    Without, only a geometry that would vanish stays as it was, and the result may be invalid.
+
+    Points are not touched; remaining vertices keep their x, y, Z and M. Each feature is simplified
+    by itself, so that borders which neighbours share may part or overlap by up to twice the
+    tolerance.
+
+    The largest displacement is measured, as a discrete Hausdorff distance, or else (too many
+    vertices, see `measures.VERTEX_PAIRS_BUDGET`) said to be the tolerance, which none exceeds. For
+    degrees it is the length that many degrees have at most.
+    """
+
+    kind: Literal["simplify_geometry"] = "simplify_geometry"
+    tolerance: float = Field(default=0.0001, gt=0, allow_inf_nan=False)
+    preserve_topology: bool = True
+
+    def generate_sql(
+        self, schema: str, input_table: str, output_table: str, columns: Sequence[str] = ()
+    ) -> sql.Composed:
+        rewrite = self._preserving() if self.preserve_topology else self._plain()
+        tables = (input_table, output_table)
+        return create_table_as(schema, tables, self.geometry_column, columns, rewrite)
+
+    def _quick(self) -> sql.Composed:
+        geometry, tolerance = column(self.geometry_column), sql.Literal(self.tolerance)
+        return _SIMPLIFY.format(geometry=geometry, tolerance=tolerance)
+
+    def _plain(self) -> Rewrite:
+        geometry, quick = column(self.geometry_column), column(_QUICK)
+        result = sql.SQL("CASE WHEN ST_IsEmpty({quick}) IS FALSE THEN {quick} ELSE {geometry} END")
+        return Rewrite(
+            result=result.format(quick=quick, geometry=geometry),
+            layers=((_QUICK, self._quick()),),
+        )
+
+    def _preserving(self) -> Rewrite:
+        geometry, tolerance = column(self.geometry_column), sql.Literal(self.tolerance)
+        quick, kept, strong = column(_QUICK), column(_KEPT), column(_STRONG)
+        good = _GOOD_QUICK.format(
+            quick=quick,
+            geometry=geometry,
+            same_parts=_SAME_PARTS.format(other=quick, geometry=geometry),
+        )
+        preserve = _PRESERVE.format(kept=kept, geometry=geometry, tolerance=tolerance)
+        best = _BEST.format(
+            kept=kept,
+            strong=strong,
+            geometry=geometry,
+            same_parts=_SAME_PARTS.format(other=strong, geometry=geometry),
+        )
+        return Rewrite(
+            result=best,
+            layers=((_QUICK, self._quick()), (_KEPT, good), (_STRONG, preserve)),
+        )
+
+    def measure_sql(self, schema: str, input_table: str, output_table: str) -> sql.Composed:
+        tables = Compared(schema, input_table, output_table, self.geometry_column, self.crs)
+        change = Change(changed=sql.SQL("a.vertices <> b.vertices"), at_most=self.tolerance)
+        return change_sql(tables, change)
+
+    def describe(self) -> str:
+        how = " keeping validity and all parts and rings," if self.preserve_topology else ""
+        return (
+            f"Vertices were removed,{how} where no line moves by more than {self.tolerance:g} "
+            "units of the CRS; each feature by itself, so that shared borders may part by twice "
+            "that."
+        )
