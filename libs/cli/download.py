@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path, PurePosixPath
 
-from libs.cli.errors import HashMismatchError, TargetExistsError
+from libs.cli.errors import HashMismatchError, ObjectLostError, TargetExistsError
 from libs.cli.queries import Registry
 from libs.cli.reports import AssetLine, Download
 from libs.cli.uploading import LandingZone
@@ -18,6 +18,7 @@ def download(settings: Settings, identity: str, target: Path, *, overwrite: bool
     Raises:
         NotFoundError: no such asset.
         TargetExistsError: `target` is there already, and is not to be overwritten.
+        ObjectLostError: its object is gone.
         HashMismatchError: the object is not what was committed.
     """
     asset = Registry.connect(settings).find_asset(identity)
@@ -26,11 +27,12 @@ def download(settings: Settings, identity: str, target: Path, *, overwrite: bool
     if target.exists() and not overwrite:
         raise TargetExistsError(target)
     vault = LandingZone.connect(settings).vault
+    stored = vault.stat(asset.s3_bucket, asset.s3_key)
+    if stored is None:
+        raise ObjectLostError(asset.uri)
     with tempfile.TemporaryDirectory(prefix=".spatial-etl-", dir=target.parent) as folder:
         part = Path(folder) / "part"
-        got = vault.fetch_file(
-            asset.s3_bucket, asset.s3_key, etag=None, target=part, max_bytes=asset.size_bytes
-        )
+        got = vault.fetch_file(asset.s3_bucket, asset.s3_key, etag=stored.etag, target=part)
         if got.sha256 != asset.content_hash:
             raise HashMismatchError(asset.uri, asset.content_hash, got.sha256)
         part.replace(target)

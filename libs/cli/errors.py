@@ -28,6 +28,16 @@ class WaitTimeoutError(SpatialEtlError):
         super().__init__(f"Batch {name} has not ended after {seconds:g} s. {reason}")
 
 
+class ObjectLostError(OperatorError):
+    """A committed asset has no object."""
+
+    def __init__(self, uri: str) -> None:
+        super().__init__(
+            f"{uri} is not in the lake, though the ledger has it as committed. "
+            "`spatial-etl audit` checks the whole lake."
+        )
+
+
 class HashMismatchError(OperatorError):
     """A downloaded object is not what the ledger says was committed."""
 

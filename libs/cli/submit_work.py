@@ -45,7 +45,7 @@ def run_submit(
     registry = None if timeout_s is None else registry_or_none(settings)
     with upload_bar(terminal, [submission]) as progress:
         sent = send(submission, landing, registry, progress)
-    terminal.say(f"manifest committed: s3://{landing.bucket}/{submission.manifest_key}")
+    terminal.say(f"manifest sent: s3://{landing.bucket}/{submission.manifest_key}")
     report = _answer(terminal, sent, landing, registry, timeout_s)
     terminal.result(report, *submitted(report))
     raise typer.Exit(code_of(report))

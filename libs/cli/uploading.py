@@ -13,6 +13,7 @@ Progress = Callable[[int], None]
 """Is told of each further number of bytes sent."""
 
 
+OCTETS = "application/octet-stream"
 RECEIPT_MAX_BYTES = 64 * 2**20
 
 
@@ -27,16 +28,21 @@ class LandingZone:
     def connect(cls, settings: Settings) -> LandingZone:
         """Sign in with `LANDING_ACCESS_KEY`; raises `ConfigError`."""
         uploader = settings.uploader
-        vault = Vault.connect_as(
-            settings.vault, uploader.access_key, uploader.secret_key.get_secret_value()
-        )
+        vault = Vault.connect_as(settings.vault, uploader.access_key, uploader.secret_key)
         return cls(vault, settings.vault.landing_bucket)
 
     def send_files(self, submission: Submission, progress: Progress) -> int:
         """Upload all files; returns how many bytes that were."""
         total = 0
         for upload in submission.uploads:
-            self.vault.put_file(self.bucket, upload.key, upload.path, progress=progress)
+            self.vault.put_file(
+                self.bucket,
+                upload.key,
+                upload.path,
+                metadata={},
+                content_type=OCTETS,
+                progress=progress,
+            )
             total += upload.path.stat().st_size
         return total
 
@@ -64,7 +70,7 @@ class LandingZone:
         if self.vault.stat(self.bucket, key) is None:
             return None
         return Receipt.model_validate_json(
-            self.vault.read_bytes(self.bucket, key, max_bytes=RECEIPT_MAX_BYTES)
+            self.vault.read_bytes(self.bucket, key, etag=None, max_bytes=RECEIPT_MAX_BYTES)
         )
 
 

@@ -20,7 +20,7 @@ def submitted(report: Submitted) -> Iterator[RenderableType]:
         yield from _receipt(report.receipt)
     else:
         name = report.manifest.batch_id
-        yield f"Batch {name} is committed; `spatial-etl status {name}` shows what becomes of it."
+        yield f"Batch {name} is submitted; `spatial-etl status {name}` shows what becomes of it."
         return
     for note in report.receipt.notes if report.receipt else ():
         yield heading(f"Note: {note}", "yellow")
