@@ -22,6 +22,7 @@ from libs.models import (
     Source,
 )
 from libs.models.base import ContentHash, DatasetId, Frozen, Moment
+from libs.models.changes import ParameterValue
 
 
 class AssetLine(Frozen):
@@ -161,7 +162,7 @@ class RecipeStep(Frozen):
     """One step of a recipe."""
 
     name: str
-    parameters: dict[str, object]
+    parameters: dict[str, ParameterValue]
 
 
 class RecipeLine(Frozen):
@@ -170,7 +171,8 @@ class RecipeLine(Frozen):
     intent: str
     kind: AssetKind
     version: str
-    hash: str
+    hash: ContentHash
+    title: str
     description: str
     is_default: bool
     steps: tuple[RecipeStep, ...]

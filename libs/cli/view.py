@@ -10,7 +10,15 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from libs.cli.reports import AssetLine, AssetList, AssetReport, BatchList, BatchReport, RecipeList
+from libs.cli.reports import (
+    AssetLine,
+    AssetList,
+    AssetReport,
+    BatchList,
+    BatchReport,
+    RecipeList,
+    RecipeStep,
+)
 from libs.cli.terminal import safe
 from libs.errors import Problem
 from libs.models import Asset, BatchState, Bounds, Source
@@ -224,16 +232,20 @@ def stages(batch: BatchReport) -> Table:
 
 def recipe_list(found: RecipeList) -> RenderableType:
     """Every intent with its steps."""
-    made = table("intent", "for", "steps", "")
+    made = table("intent", "for", "what comes out", "steps")
     for recipe in found.recipes:
-        steps = "\n".join(
-            f"{step.name}({', '.join(f'{key}={value}' for key, value in step.parameters.items())})"
-            for step in recipe.steps
-        )
         made.add_row(
             recipe.intent + (" (default)" if recipe.is_default else ""),
             recipe.kind.value,
-            steps,
-            safe(recipe.description),
+            safe(recipe.title),
+            "\n".join(map(_step_words, recipe.steps)),
+            end_section=True,
         )
     return made
+
+
+def _step_words(step: RecipeStep) -> str:
+    given = ", ".join(
+        f"{key}={value}" for key, value in step.parameters.items() if value is not None
+    )
+    return f"{step.name}({given})"
