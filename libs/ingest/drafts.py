@@ -101,7 +101,9 @@ def change_notes(steps: Sequence[StepRecord]) -> tuple[str, ...]:
             "collapsed to nothing": change.rows_collapsed,
             "had curves, which became straight segments": change.rows_linearised,
         }
-        notes += [f"{step.name}: {count} feature(s) {what}." for what, count in said.items() if count]
+        notes += [
+            f"{step.name}: {count} feature(s) {what}." for what, count in said.items() if count
+        ]
         if change.largest_displacement_m:
             notes.append(
                 f"{step.name}: {change.vertices_before} vertices became {change.vertices_after}; "

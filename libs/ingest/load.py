@@ -44,9 +44,7 @@ def load(platform: Platform, fetched: StageOutput[FetchedFile]) -> StageOutput[L
 def _load_vector(platform: Platform, job: Job, fetched: FetchedFile) -> LoadedVector:
     file, limits = fetched.work.file, platform.limits
     schema = job.schema_of(fetched.work)
-    source = VectorSource(
-        path=fetched.path, driver=file.format, layer=file.layer, label=file.path
-    )
+    source = VectorSource(path=fetched.path, driver=file.format, layer=file.layer, label=file.path)
     with open_vector(
         source, limits=_reader_limits(limits), work_dir=fetched.path.parent.parent
     ) as stream:

@@ -7,9 +7,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import PurePosixPath
 from typing import TypeVar
 
-from libs.errors import InputError, TransientError
+from libs.errors import InputError, Problem, TransientError
 from libs.ingest.platform import Platform
 from libs.ingest.values import FileJob, ItemT, Job, SkippedFile, StageOutput
 from libs.ledger import LeaseLostError
@@ -88,11 +89,21 @@ def each(
         try:
             items.append(act(item))
         except InputError as error:
-            bad.append(SkippedFile(index=work_of(item).index, problems=error.problems))
+            work = work_of(item)
+            problems = tuple(_of_file(work, problem) for problem in error.problems)
+            bad.append(SkippedFile(index=work.index, problems=problems))
     skipped = (*previous.skipped, *bad)
     if bad and (previous.job.manifest.on_error is OnError.REJECT_BATCH or not items):
         raise FilesRejectedError(skipped)
     return StageOutput(job=previous.job, items=tuple(items), skipped=skipped)
+
+
+def _of_file(work: FileJob, problem: Problem) -> Problem:
+    """The same problem, naming the file where it names only a place in it."""
+    name = PurePosixPath(work.file.path).name
+    if name in problem.where or work.file.path in problem.where:
+        return problem
+    return problem.model_copy(update={"where": f"{work.file.path}: {problem.where}"})
 
 
 class FilesRejectedError(InputError):

@@ -1,17 +1,159 @@
-"""What the transform and eject stages do with one vector file: PostGIS steps, then GeoParquet."""
+"""What the transform and eject stages do with one vector file: steps in PostGIS, then GeoParquet."""
 
 from __future__ import annotations
 
-from libs.ingest.platform import Platform
-from libs.ingest.values import Job, LoadedVector, TransformedVector
-from libs.transformations import plan_steps
+import json
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-PICTURE_FEATURES = 5_000
+from psycopg import sql
+
+from libs.errors import TransientError
+from libs.ingest.drafts import Result, draft_of
+from libs.ingest.platform import Platform
+from libs.ingest.values import Job, LoadedVector, TransformedVector, WrittenAsset
+from libs.ingest.workspace import file_folder, require_room
+from libs.models import OutputFormat, RunSchema, StepRecord, utc_now
+from libs.spatial_utils.crs import describe
+from libs.spatial_utils.geoparquet import GeoParquetResult, write_geoparquet
+from libs.spatial_utils.picture import Geometry, picture_of_features
+from libs.transformations import (
+    PROCESSED_TABLE,
+    ROW_ID,
+    PlannedStep,
+    VectorRecipe,
+    plan_steps,
+    run_step,
+)
+
+PICTURE_FEATURES = 4_000
 """As many features, evenly spread over the table, are drawn at most."""
+PICTURE_PIXELS = 512
+
+_SAMPLE = sql.SQL(
+    "SELECT ST_AsGeoJSON(ST_Simplify(ST_Force2D({geometry}), {pixel}, true), 6) FROM {table}"
+    " WHERE {row_id} % {every} = 0 AND NOT ST_IsEmpty({geometry})"
+)
 
 
 def transform_vector(platform: Platform, job: Job, loaded: LoadedVector) -> TransformedVector:
     """Chain the recipe's steps: `raw_data` → `step_0` → … → `processed`."""
-    work = loaded.fetched.work
-    plan = plan_steps(work.recipe.recipe, source_crs=loaded.crs)
-    ...
+    schema, table = loaded.table.run_schema, loaded.table
+    columns = (ROW_ID, *table.attribute_columns)
+    recipe = loaded.fetched.work.recipe.recipe
+    assert isinstance(recipe, VectorRecipe)  # noqa: S101  resolved by the file's kind
+    plan = plan_steps(
+        recipe,
+        source_crs=loaded.crs,
+        crs_of=describe,
+        srid_of=platform.compute.register_crs,
+    )
+    steps = tuple(_run(platform, schema, columns, planned) for planned in plan)
+    return TransformedVector(loaded=loaded, crs=plan[-1].crs, steps=steps, notes=loaded.notes)
+
+
+def _run(
+    platform: Platform, schema: RunSchema, columns: Sequence[str], planned: PlannedStep
+) -> StepRecord:
+    started_at, started = utc_now(), time.monotonic()
+
+    def execute(statement: sql.Composed) -> Sequence[Sequence[object]]:
+        return platform.compute.run_step(schema, statement, planned.step.kind)
+
+    outcome = run_step(planned, schema.name, columns, execute)
+    return StepRecord(
+        name=planned.step.kind,
+        description=planned.step.describe(),
+        parameters=planned.step.parameters(),
+        started_at=started_at,
+        seconds=time.monotonic() - started,
+        change=outcome.change,
+    )
+
+
+def write_vector(platform: Platform, job: Job, done: TransformedVector) -> WrittenAsset:
+    """Write `processed` as GeoParquet, in Hilbert order, and draw a picture of it.
+
+    Raises:
+        RowsLostError: not as many rows came out as went in; PostGIS has lost some.
+    """
+    loaded = done.loaded
+    table, schema = loaded.table, loaded.table.run_schema
+    folder = file_folder(platform.limits, job.run_id, loaded.fetched.work.index)
+    require_room(platform.limits, sum(item.size_bytes for item in loaded.fetched.sources))
+    with platform.compute.stream_table(schema, PROCESSED_TABLE, table) as stream:
+        result = write_geoparquet(
+            stream,
+            folder / "out.parquet",
+            schema=stream.schema,
+            crs=done.crs,
+            row_group_rows=platform.limits.row_group_rows,
+            zstd_level=platform.limits.zstd_level,
+        )
+    if result.row_count != table.row_count:
+        raise RowsLostError(table.row_count, result.row_count)
+    return WrittenAsset(
+        draft=draft_of(job, loaded.fetched, _result(platform, done, result)),
+        path=result.path,
+        picture=_picture(platform, done, result, folder / "picture.png"),
+    )
+
+
+class RowsLostError(TransientError):
+    """PostGIS was restarted: that empties unlogged tables, so fewer rows came out than went in."""
+
+    def __init__(self, loaded: int, written: int) -> None:
+        super().__init__(
+            f"{loaded} features were loaded, but {written} came out of PostGIS, which has probably "
+            "been restarted meanwhile. Nothing is committed; the batch is tried again."
+        )
+
+
+def _result(platform: Platform, done: TransformedVector, result: GeoParquetResult) -> Result:
+    return Result(
+        format=OutputFormat.GEOPARQUET,
+        content_hash=result.sha256,
+        size_bytes=result.size_bytes,
+        crs=done.crs,
+        bounds=result.bounds,
+        steps=done.steps,
+        tool_versions={**platform.compute.versions(), "GDAL (vector reader)": _reader_version()},
+        notes=done.notes,
+        vector=result.shape,
+    )
+
+
+def _reader_version() -> str:
+    import pyogrio
+
+    return str(pyogrio.__gdal_version_string__)
+
+
+def _picture(
+    platform: Platform, done: TransformedVector, result: GeoParquetResult, target: Path
+) -> Path | None:
+    if result.bounds is None:
+        return None
+    table = done.loaded.table
+    width, height = (
+        result.bounds.max_x - result.bounds.min_x,
+        result.bounds.max_y - result.bounds.min_y,
+    )
+    statement = _SAMPLE.format(
+        geometry=sql.Identifier(table.geometry_column),
+        pixel=sql.Literal(max(width, height) / PICTURE_PIXELS / 2),
+        table=sql.Identifier(table.run_schema.name, PROCESSED_TABLE),
+        row_id=sql.Identifier(ROW_ID),
+        every=sql.Literal(max(1, result.row_count // PICTURE_FEATURES)),
+    )
+    rows = platform.compute.run_step(table.run_schema, statement, "the picture")
+    return picture_of_features(
+        _geometries(rows), result.bounds, target, is_geographic=done.crs.is_geographic
+    )
+
+
+def _geometries(rows: Sequence[Sequence[object]]) -> Iterator[Geometry]:
+    for (text,) in rows:
+        if text is not None:
+            yield json.loads(str(text))

@@ -77,7 +77,8 @@ def _decimals(precision: int, scale: int) -> st.SearchStrategy[Decimal]:
 # What a column can be: its type, its values, and the integer type that the values are given in.
 LEAVES: list[tuple[pa.DataType, st.SearchStrategy[object], pa.DataType | None]] = [
     *[(kind, _integers(kind), None) for kind in (
-        pa.int8(), pa.uint8(), pa.int16(), pa.uint16(), pa.int32(), pa.uint32(), pa.int64(), pa.uint64()
+        pa.int8(), pa.uint8(), pa.int16(), pa.uint16(),
+        pa.int32(), pa.uint32(), pa.int64(), pa.uint64(),
     )],
     (pa.bool_(), st.booleans(), None),
     (pa.float32(), st.floats(width=32), None),
@@ -106,7 +107,7 @@ LEAVES: list[tuple[pa.DataType, st.SearchStrategy[object], pa.DataType | None]] 
 ]  # fmt: skip
 
 
-def _column(leaf: tuple[pa.DataType, st.SearchStrategy[object], pa.DataType | None], rows: int):
+def _column(leaf: tuple, rows: int) -> st.SearchStrategy[pa.Array]:
     kind, values, given_as = leaf
     drawn = st.lists(st.none() | values, min_size=rows, max_size=rows)
     if given_as is None:
@@ -139,7 +140,7 @@ def test_each_type_comes_out_of_a_list_a_struct_and_a_map(
     compute: PostGIS, schema: RunSchema, leaf: tuple
 ) -> None:
     kind, values, given_as = leaf
-    items = [_example(values.filter(lambda value: value == value)) for _ in range(3)]
+    items = [_example(values.filter(lambda value: repr(value) != "nan")) for _ in range(3)]
     flat = pa.array([*items, None], given_as or kind)
     flat = flat if given_as is None else flat.view(kind)
     lists = pa.ListArray.from_arrays(pa.array([0, 2, 2, None, 4], pa.int32()), flat)
@@ -263,7 +264,7 @@ def test_1590_columns_fit_and_1591_are_refused_by_name_of_the_limit(
 ) -> None:
     table = pa.table({f"n{index}": pa.array([True]) for index in range(1590)})
     assert there_and_back(compute, schema, table).to_pydict() == table.to_pydict()
-    with pytest.raises(InputError, match="1591 attribute columns.*1590"):
+    with pytest.raises(InputError, match=r"1591 attribute columns.*1590"):
         there_and_back(compute, schema, table.append_column("more", pa.array([True])))
 
 
@@ -277,7 +278,7 @@ def test_text_that_is_not_utf_8_is_named_by_column_and_row(
     compute: PostGIS, schema: RunSchema
 ) -> None:
     bad = pa.array([b"ok", b"M\xfcller"]).view(pa.string())
-    with pytest.raises(InputError, match="column 'owner'.*string index 1"):
+    with pytest.raises(InputError, match=r"column 'owner'.*string index 1"):
         there_and_back(compute, schema, pa.table({"owner": bad}))
 
 

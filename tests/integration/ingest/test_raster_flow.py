@@ -117,7 +117,7 @@ def test_a_recipe_that_says_so_reprojects(user, tmp_path, bands, platform):
         """
 name: to_web_mercator
 kind: raster
-version: "1"
+version: "1.0"
 title: To Web Mercator
 description: For a map server.
 steps:

@@ -235,6 +235,7 @@ def test_a_port_that_a_stranger_took_is_replaced_and_said(state, running):
     down(state)
     port = running.compute.port
     with socket.socket() as stranger:
+        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         stranger.bind(("127.0.0.1", port))
         stranger.listen()
         lines: list[str] = []

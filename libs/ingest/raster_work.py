@@ -1,0 +1,89 @@
+"""What the transform and eject stages do with one raster file: GDAL makes a COG, which is described."""
+
+from __future__ import annotations
+
+import time
+
+from libs.ingest.drafts import Result, draft_of
+from libs.ingest.platform import Platform
+from libs.ingest.values import InspectedRaster, Job, TransformedRaster, WrittenAsset
+from libs.ingest.workspace import file_folder, require_room
+from libs.models import OutputFormat, StepRecord, utc_now
+from libs.spatial_utils.cog import write_cog
+from libs.spatial_utils.cog_commands import CogOptions
+from libs.spatial_utils.crs import describe
+from libs.spatial_utils.picture import picture_of_cog
+from libs.transformations import CogStep, RasterRecipe, ReprojectRasterStep
+
+_GDALS_WORD = {"nearest": "near"}
+"""Where `gdalwarp` has another word for a resampling method than a recipe."""
+
+
+def transform_raster(platform: Platform, job: Job, item: InspectedRaster) -> TransformedRaster:
+    """Make the COG in the work folder, as the recipe says."""
+    work = item.fetched.work
+    recipe = work.recipe.recipe
+    assert isinstance(recipe, RasterRecipe)  # noqa: S101  resolved by the file's kind
+    folder = file_folder(platform.limits, job.run_id, work.index)
+    require_room(platform.limits, sum(source.size_bytes for source in item.fetched.sources))
+    options = cog_options(recipe, item)
+    started_at, started = utc_now(), time.monotonic()
+    cog = write_cog(
+        platform.gdal,
+        item.fetched.path,
+        item.info,
+        folder / "out.tif",
+        options=options,
+        work_dir=folder,
+    )
+    seconds = time.monotonic() - started
+    steps = tuple(
+        StepRecord(
+            name=step.kind,
+            description=step.describe(),
+            parameters=step.parameters(),
+            started_at=started_at,
+            # GDAL does all steps in one go: the last one has the time.
+            seconds=seconds if step is recipe.steps[-1] else 0.0,
+        )
+        for step in recipe.steps
+    )
+    crs = describe(options.target_crs) if options.target_crs else item.crs
+    notes = (*item.info.notes, *cog.notes)
+    return TransformedRaster(inspected=item, crs=crs, cog=cog, steps=steps, notes=notes)
+
+
+def cog_options(recipe: RasterRecipe, item: InspectedRaster) -> CogOptions:
+    """What a recipe's steps mean for GDAL."""
+    values: dict[str, object] = {"source_crs": item.crs.code or item.crs.wkt}
+    for step in recipe.steps:
+        if isinstance(step, ReprojectRasterStep):
+            values["target_crs"] = step.target_crs
+            values["resampling"] = _GDALS_WORD.get(step.resampling, step.resampling)
+        if isinstance(step, CogStep):
+            values["compression"] = step.compression
+            values["blocksize"] = step.blocksize
+            values["overview_resampling"] = step.overview_resampling
+    return CogOptions.model_validate(values)
+
+
+def write_raster(platform: Platform, job: Job, done: TransformedRaster) -> WrittenAsset:
+    """The COG lies there already; describe it for the ledger and draw a picture of it."""
+    fetched, cog = done.inspected.fetched, done.cog
+    folder = file_folder(platform.limits, job.run_id, fetched.work.index)
+    result = Result(
+        format=OutputFormat.COG,
+        content_hash=cog.sha256,
+        size_bytes=cog.size_bytes,
+        crs=done.crs,
+        bounds=cog.bounds,
+        steps=done.steps,
+        tool_versions={"GDAL": platform.gdal.version()},
+        notes=done.notes,
+        raster=cog.shape,
+    )
+    return WrittenAsset(
+        draft=draft_of(job, fetched, result),
+        path=cog.path,
+        picture=picture_of_cog(platform.gdal, cog.path, folder / "picture.png", folder),
+    )
