@@ -122,13 +122,12 @@ def provision_ledger(paths: StackPaths, identity: Identity) -> None:
     from libs.settings import LedgerSettings
 
     settings = settings_of(paths, identity)
-    ledger = Ledger.connect(
-        LedgerSettings(
-            uri=settings["MONGODB_URI"],
-            username=identity.ledger_pipeline.name,
-            password=identity.ledger_pipeline.password,
-            auth_source=settings["MONGODB_AUTH_SOURCE"],
-            database=settings["MONGODB_DATABASE"],
-        )
+    ledger = LedgerSettings(
+        uri=settings["MONGODB_URI"],
+        username=identity.ledger_pipeline.name,
+        password=identity.ledger_pipeline.password,
+        auth_source=settings["MONGODB_AUTH_SOURCE"],
+        database=settings["MONGODB_DATABASE"],
     )
-    ledger.migrate()
+    with Ledger.connect(ledger) as connected:
+        connected.migrate()

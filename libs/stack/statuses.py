@@ -37,10 +37,10 @@ def statuses(paths: StackPaths, identity: Identity) -> tuple[ServiceStatus, ...]
     def look(program: Program) -> ServiceStatus:
         info = known.get(program.name)
         state = info.statename.lower() if info else "stopped"
-        problem = asks[program.name]() if state == "running" else None
+        problem = asks[program.name]() if state in ("starting", "running") else None
         return ServiceStatus(
             name=program.name,
-            state="ill" if problem else state,
+            state=_state(state, problem),
             pid=info.pid or None if info else None,
             address=program.address,
             what=program.what,
@@ -50,3 +50,10 @@ def statuses(paths: StackPaths, identity: Identity) -> tuple[ServiceStatus, ...]
     programs = table(paths, identity)
     with ThreadPoolExecutor(len(programs)) as pool:
         return tuple(pool.map(look, programs))
+
+
+def _state(word: str, problem: str | None) -> str:
+    """Supervisor says `starting` for a second, whatever a server can do by then: ask the server."""
+    if word in ("starting", "running") and problem is None:
+        return "running"
+    return "ill" if word == "running" else word

@@ -52,31 +52,36 @@ class Supervisor:
 
     def __init__(self, paths: StackPaths, account: Account) -> None:
         self._paths = paths
-        transport = _UnixTransport(paths.socket("supervisor"), account)
-        self._proxy = xmlrpc.client.ServerProxy("http://localhost/RPC2", transport=transport)
+        self._account = account
+
+    def _call(self, method: str, *arguments: str | bool) -> object:
+        transport = _UnixTransport(self._paths.socket("supervisor"), self._account)
+        with xmlrpc.client.ServerProxy("http://localhost/RPC2", transport=transport) as proxy:
+            answer: object = getattr(proxy.supervisor, method)(*arguments)
+            return answer
 
     @property
     def answers(self) -> bool:
         """True when it is up and ours."""
         try:
-            return self._proxy.supervisor.getState() is not None
+            return self._call("getState") is not None
         except (OSError, http.client.HTTPException, xmlrpc.client.Error):
             return False
 
     @property
     def pid(self) -> int:
         """Its own process id."""
-        return TypeAdapter(int).validate_python(self._proxy.supervisor.getPID())
+        return TypeAdapter(int).validate_python(self._call("getPID"))
 
     def processes(self) -> dict[str, ProcessInfo]:
         """Every program it knows, by name."""
-        infos = _INFOS.validate_python(self._proxy.supervisor.getAllProcessInfo())
+        infos = _INFOS.validate_python(self._call("getAllProcessInfo"))
         return {info.name: info for info in infos}
 
     def start(self, name: str) -> None:
         """Start a program unless it runs already; does not wait for it."""
         if not self.is_running(name):
-            self._proxy.supervisor.startProcess(name, False)
+            self._call("startProcess", name, False)
 
     def is_running(self, name: str) -> bool:
         """True when it runs or is being started."""
@@ -86,21 +91,21 @@ class Supervisor:
     def stop(self, name: str) -> None:
         """Ask a program to stop unless it has; does not wait for it."""
         if self.processes()[name].statename in ("RUNNING", "STARTING", "BACKOFF"):
-            self._proxy.supervisor.stopProcess(name, False)
+            self._call("stopProcess", name, False)
 
     def reload(self) -> None:
         """Take in a changed configuration; programs whose entry changed are stopped."""
-        changes = self._proxy.supervisor.reloadConfig()
+        changes = self._call("reloadConfig")
         added, changed, removed = _GROUP_CHANGES.validate_python(changes)[0]
         for group in (*changed, *removed):
-            self._proxy.supervisor.stopProcessGroup(group)
-            self._proxy.supervisor.removeProcessGroup(group)
+            self._call("stopProcessGroup", group)
+            self._call("removeProcessGroup", group)
         for group in (*added, *changed):
-            self._proxy.supervisor.addProcessGroup(group)
+            self._call("addProcessGroup", group)
 
     def shut_down(self) -> None:
         """Ask it to stop what still runs, and to end."""
-        self._proxy.supervisor.shutdown()
+        self._call("shutdown")
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -121,7 +126,9 @@ class _UnixTransport(xmlrpc.client.Transport):
         self._path = path
 
     def make_connection(self, host: object) -> http.client.HTTPConnection:
-        return _UnixConnection(self._path)
+        connection = _UnixConnection(self._path)
+        self._connection = ("localhost", connection)  # where `close` looks for it
+        return connection
 
 
 def is_config_current(paths: StackPaths, account: Account, programs: Sequence[Program]) -> bool:
