@@ -85,6 +85,10 @@ def _no_values(array: pa.Array, wanted: pa.DataType) -> pa.Array:
     return pa.nulls(len(array), wanted)
 
 
+def _is_decimal_of_parquet(kind: pa.DataType) -> bool:
+    return types.is_decimal(kind) and kind.scale >= 0
+
+
 _SMALLINT = Carrier("smallint", _cast_to(pa.int16()), _cast_back)
 _INTEGER = Carrier("integer", _cast_to(pa.int32()), _cast_back)
 _BIGINT = Carrier("bigint", _cast_to(pa.int64()), _cast_back)
@@ -111,7 +115,7 @@ _TABLE: tuple[tuple[Callable[[pa.DataType], bool], Carrier], ...] = (
     (types.is_float16, _REAL),
     (types.is_float32, _REAL),
     (types.is_float64, _DOUBLE),
-    (types.is_decimal, _NUMERIC),
+    (_is_decimal_of_parquet, _NUMERIC),
     (types.is_string, _TEXT),
     (types.is_large_string, _TEXT),
     (types.is_string_view, _TEXT),

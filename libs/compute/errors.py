@@ -67,7 +67,7 @@ _DATA = ("22", "54")
 _CONFIGURATION_WORDS = re.compile(
     r'authentication failed|(?:database|role) ".*" does not exist|no pg_hba\.conf entry'
     r"|no password supplied|Name or service not known|server does not support SSL"
-    r"|is not permitted to log in|certificate verify failed"
+    r"|is not permitted to log in|permission denied for database|certificate verify failed"
 )
 """libpq gives no SQLSTATE for a failed connection; its words are all there is."""
 

@@ -96,7 +96,7 @@ class _Packed:
         self._layout = layout
         self.row_count = 0
         self.failure: Exception | None = None
-        nothing = [pa.array([], field.type) for field in arrow_schema]
+        nothing = [pa.nulls(0, field.type) for field in arrow_schema]
         self.schema = self._pack(pa.RecordBatch.from_arrays(nothing, schema=arrow_schema)).schema
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:

@@ -74,7 +74,7 @@ def _bare(kind: pa.DataType) -> pa.DataType:
     for matches, make in _LISTS:
         if matches(kind):
             return make(_bare_field(kind.value_field))
-    if types.is_struct(kind):
+    if types.is_struct(kind) and kind.num_fields:  # Parquet has no structs without fields
         return pa.struct([_bare_field(field) for field in kind])
     return _bare_leaf(kind)
 
@@ -84,7 +84,7 @@ def _bare_field(field: pa.Field) -> pa.Field:
 
 
 def _bare_leaf(kind: pa.DataType) -> pa.DataType:
-    if types.is_decimal(kind):
+    if types.is_decimal(kind) and kind.scale >= 0:
         return pa.binary(kind.byte_width)
     if types.is_float16(kind) or (types.is_temporal(kind) and not types.is_interval(kind)):
         return _INTEGER_OF_WIDTH[kind.bit_width]

@@ -93,16 +93,11 @@ class PostGIS:
 
         With `schema` the server shows it under the run's name, so that `drop_run_schemas` ends it.
         """
-        from psycopg_pool import PoolTimeout
-
-        try:
-            with translated("the work"), self._open_pool().connection() as connection:
-                if schema is not None:
-                    name = sql.Literal(application_name(schema))
-                    connection.execute(sql.SQL("SET LOCAL application_name = {}").format(name))
-                yield connection
-        except PoolTimeout as error:
-            raise ComputeUnavailableError("all connections of the pool are in use") from error
+        with translated("the work"), self._open_pool().connection() as connection:
+            if schema is not None:
+                name = sql.Literal(application_name(schema))
+                connection.execute(sql.SQL("SET LOCAL application_name = {}").format(name))
+            yield connection
 
     def _open_pool(self) -> ConnectionPool:
         from psycopg_pool import ConnectionPool
