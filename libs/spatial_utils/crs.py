@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _SURE = 70
 """PROJ's confidence, of 100, from which an identified code is believed: names and values agree."""
+_LIKELY = 25
+"""PROJ's confidence where the values agree and the names do not."""
 _DATUM_KEYS = frozenset(
     {"datum", "ellps", "towgs84", "nadgrids", "no_defs", "type", "a", "b", "rf"}
 )
@@ -72,7 +74,9 @@ def is_same(one: ProjCRS, other: ProjCRS) -> bool:
         return True
     if _authority(a) is not None and _authority(a) == _authority(b):
         return True
-    return _same_projection(a, b) and _same_datum(a, b)
+    if not _same_projection(a, b):
+        return False
+    return _same_datum(a, b) or _same_by_any_name(a, b)
 
 
 def to_geographic_extent(bounds: Bounds, crs: CRS) -> GeographicExtent:
@@ -154,8 +158,8 @@ def _title(text: str) -> str:
     return f"{code} ({crs.name})" if code else f"{crs.name!r}"
 
 
-def _authority(crs: ProjCRS) -> tuple[str, str] | None:
-    found = crs.to_authority(min_confidence=_SURE)
+def _authority(crs: ProjCRS, confidence: int = _SURE) -> tuple[str, str] | None:
+    found = crs.to_authority(min_confidence=confidence)
     return None if found is None else (str(found[0]), str(found[1]))
 
 
@@ -168,6 +172,15 @@ def _same_datum(one: ProjCRS, other: ProjCRS) -> bool:
     if _authority(a) is not None and _authority(a) == _authority(b):
         return True
     return _same_ellipsoid(a, b) and (_says_no_datum(a) or _says_no_datum(b))
+
+
+def _same_by_any_name(one: ProjCRS, other: ProjCRS) -> bool:
+    """The datum goes by a local name (`EUREF-FIN`), but PROJ knows no likelier code for it."""
+    a, b = one.geodetic_crs, other.geodetic_crs
+    if a is None or b is None or not _same_ellipsoid(a, b):
+        return False
+    code = _authority(one, _LIKELY)
+    return code is not None and code == _authority(other, _LIKELY)
 
 
 def _same_ellipsoid(one: ProjCRS, other: ProjCRS) -> bool:

@@ -61,10 +61,10 @@ class ColumnPlan:
         return pa.field(item.name, self._known.times.get(item.name) or _plain_type(item))
 
     def _check_geometry(self, batch: pa.RecordBatch) -> None:
-        missing = pc.is_null(batch.column(self._geometry))
+        faulty = pc.is_null(batch.column(self._geometry))
         for name in self._known.source_of_geometry:
-            missing = pc.and_(missing, _has_content(batch.column(self._names.index(name))))
-        row = pc.index(missing, True).as_py()
+            faulty = pc.and_(faulty, _has_content(batch.column(self._names.index(name))))
+        row = pc.index(faulty, True).as_py()
         if row < 0:
             return
         values = {
@@ -89,7 +89,11 @@ def plan_columns(
     """Choose the columns; `first` is the layer's first batch, None for an empty layer."""
     fid = 0 if known.keeps_fids is not None else None
     attributes = [index for index, item in enumerate(schema) if index != fid]
-    kept = [index for index in attributes if schema.field(index).name not in known.dropped]
+    kept = [
+        index
+        for index in attributes
+        if is_geometry(schema.field(index)) or schema.field(index).name not in known.dropped
+    ]
     refuse_twins([schema.field(i).name for i in kept if not is_geometry(schema.field(i))])
     _refuse_more_geometries([schema.field(i).name for i in kept if is_geometry(schema.field(i))])
     plan = _with_ids(schema, known, kept, first)

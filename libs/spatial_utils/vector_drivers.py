@@ -102,6 +102,7 @@ one that has nothing else in it is not a column of the file."""
 
 LOSSES = (
     "Invalid content",
+    "Invalid value type found",
     "parsed incompletely",
     "Ignoring invalid WKT",
     "out of range",
