@@ -1,4 +1,4 @@
-"""What the transform and eject stages do with one raster file: GDAL makes a COG, which is described."""
+"""What transform and eject do with one raster file: GDAL makes a COG, which is then described."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the transform and eject stages do with one vector file: steps in PostGIS, then GeoParquet."""
+"""What transform and eject do with one vector file: steps in PostGIS, then GeoParquet."""
 
 from __future__ import annotations
 

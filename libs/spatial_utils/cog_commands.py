@@ -27,10 +27,19 @@ WARP_TOLERANCE_PIXELS = 0.125
 """How far that approximation may be off; GDAL's own default."""
 
 Resampling = Literal[
-    "auto", "near", "bilinear", "cubic", "cubicspline", "lanczos", "average", "mode", "med"
+    "auto",
+    "near",
+    "nearest",
+    "bilinear",
+    "cubic",
+    "cubicspline",
+    "lanczos",
+    "average",
+    "mode",
+    "med",
 ]
 OverviewResampling = Literal[
-    "nearest", "average", "bilinear", "cubic", "cubicspline", "lanczos", "mode"
+    "nearest", "average", "bilinear", "cubic", "cubicspline", "lanczos", "mode", "gauss", "rms"
 ]
 Compression = Literal["auto", "zstd", "deflate", "lzw", "none"]
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field
 
+from libs.errors import InputError
 from libs.models import CRS, Bounds, Frozen, VectorShape
 from libs.models.asset import Column
 from libs.models.base import ContentHash
@@ -37,7 +38,8 @@ class GeoParquetResult(Frozen):
     geometry_types: tuple[str, ...]
     """`Polygon`, `MultiPolygon Z`, …, sorted; with `Point M` and the like, too."""
     columns: tuple[Column, ...]
-    """The attributes."""
+    """The attributes, with the types that they have in the file: Parquet has no whole
+    seconds and stores them as milliseconds, and dates in milliseconds as days."""
     geometry_column: str
 
     @property
@@ -76,7 +78,7 @@ def write_geoparquet(
             for table in row_groups(batches, row_group_rows):
                 geometry, box = table.columns[-2:]
                 summary.add(geometry.chunk(0), box.chunk(0))
-                writer.write_table(table, row_group_size=table.num_rows)
+                _write(writer, table)
                 row_count += table.num_rows
             writer.add_key_value_metadata({"geo": geo_metadata(schema, crs, summary)})
     except BaseException:
@@ -91,10 +93,19 @@ def write_geoparquet(
         geometry_types=summary.geometry_types,
         columns=tuple(
             Column(name=field.name, type=str(field.type), nullable=field.nullable)
-            for field in list(schema)[:-2]
+            for field in list(pq.read_schema(path))[:-2]
         ),
         geometry_column=schema.names[-2],
     )
+
+
+def _write(writer: pq.ParquetWriter, table: pa.Table) -> None:
+    try:
+        writer.write_table(table, row_group_size=table.num_rows)
+    except pa.ArrowInvalid as error:  # a time in seconds, millions of years from now
+        raise InputError.of(
+            "attributes", f"have a value that Parquet cannot hold: {error}.", "Correct that value."
+        ) from error
 
 
 def _writer(path: Path, schema: pa.Schema, zstd_level: int) -> pq.ParquetWriter:

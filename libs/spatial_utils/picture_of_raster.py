@@ -73,7 +73,8 @@ def _read_small(
     with tempfile.TemporaryDirectory(prefix="picture-", dir=work_dir) as folder:
         small = Path(folder).resolve() / "small.raw"
         # ENVI's file is the bare numbers, band after band.
-        arguments = ["-q", "-if", "GTiff", "-of", "ENVI", "-ot", "Float64"]
+        arguments = ["-q", "-if", "GTiff", "-of", "ENVI", "-co", "INTERLEAVE=BSQ"]
+        arguments += ["-ot", "Float64"]
         arguments += ["-outsize", str(width), str(height)]
         arguments += ["-r", "nearest" if keeps_values and len(chosen) == 1 else "average"]
         for band in bands:
@@ -81,9 +82,9 @@ def _read_small(
         arguments += [local_path(path, work_dir), str(small)]
         gdal.run("gdal_translate", arguments, work_dir=work_dir, about=path.name)
         numbers = np.fromfile(small, dtype="<f8").reshape(len(bands), height, width)
-    for number, band in zip(numbers, chosen, strict=False):
-        if band.data_type == "Int8":
-            number[number > 127] -= 256
+    for values, described in zip(numbers, chosen, strict=False):
+        if described.data_type == "Int8":  # GDAL before 3.7 hands them out unsigned
+            values[values > 127] -= 256
     return numbers
 
 
@@ -110,27 +111,35 @@ def _colors(bands: Pixels, chosen: list[GdalBand], valid: NDArray[np.bool_]) -> 
     import numpy as np
 
     if len(chosen) == 3:
-        is_image = all(band.type == "Byte" for band in chosen)
-        channels = [
-            np.clip(np.nan_to_num(band), 0, 255) if is_image else _stretched(band, valid) * 255
-            for band in bands
-        ]
-        return np.stack(channels, axis=-1).astype(np.uint8)
-    if chosen[0].color_table is not None and chosen[0].color_table.entries:
-        entries = np.array(chosen[0].color_table.entries, dtype=np.uint8)[:, :3]
-        return entries[_codes(bands[0], len(entries) - 1)]
-    if "Int" in chosen[0].data_type or chosen[0].type == "Byte":
+        return _three_channels(bands, chosen, valid)
+    band, table = chosen[0], chosen[0].color_table
+    if table is not None and table.entries:
+        return _picked(np.array(table.entries, dtype=np.uint8)[:, :3], np.nan_to_num(bands[0]))
+    if "Int" in band.data_type or band.data_type == "Byte":
         codes = np.unique(bands[0][valid])
-        if len(codes) <= MOST_CLASSES:
-            places = np.searchsorted(codes, bands[0])
-            return np.array(CLASS_COLORS, dtype=np.uint8)[places % len(CLASS_COLORS)]
+        if 0 < len(codes) <= MOST_CLASSES:
+            palette = np.resize(np.array(CLASS_COLORS, dtype=np.uint8), (len(codes), 3))
+            return _picked(palette, np.searchsorted(codes, bands[0]))
     return ramp_colors(_stretched(bands[0], valid))
 
 
-def _codes(band: Pixels, largest: int) -> NDArray[np.intp]:
+def _three_channels(bands: Pixels, chosen: list[GdalBand], valid: NDArray[np.bool_]) -> Colors:
     import numpy as np
 
-    return np.clip(np.nan_to_num(band), 0, largest).astype(np.intp)
+    is_image = all(band.type == "Byte" for band in chosen)
+    channels = [
+        np.clip(np.nan_to_num(band), 0, 255) if is_image else _stretched(band, valid) * 255
+        for band in bands
+    ]
+    colors: Colors = np.stack(channels, axis=-1).astype(np.uint8)
+    return colors
+
+
+def _picked(palette: Colors, places: NDArray[np.generic]) -> Colors:
+    import numpy as np
+
+    colors: Colors = palette[np.clip(places, 0, len(palette) - 1).astype(np.intp)]
+    return colors
 
 
 def _stretched(band: Pixels, valid: NDArray[np.bool_]) -> Pixels:

@@ -53,7 +53,9 @@ class _Sheet:
         narrow = narrowing(bounds.min_y, bounds.max_y) if is_geographic else 1.0
         wide = (bounds.max_x - bounds.min_x) * narrow
         high = bounds.max_y - bounds.min_y
-        longest = max(wide, high) or 1.0
+        longest = max(wide, high)
+        if longest == 0:  # a single point, on a sheet one unit wide
+            wide = high = longest = 1.0
         side = MAX_SIDE * SUPERSAMPLING
         scale = side * (1 - 2 * MARGIN) / longest
         return cls(
@@ -111,8 +113,8 @@ def _parts(geometry: Geometry, sheet: _Sheet) -> Iterator[Part]:
         for member in cast("Sequence[Geometry]", geometry.get("geometries") or ()):
             yield from _parts(member, sheet)
     elif kind.startswith("Multi"):
-        for member in cast("Sequence[object]", coordinates or ()):
-            yield from _parts({"type": kind.removeprefix("Multi"), "coordinates": member}, sheet)
+        for single in cast("Sequence[object]", coordinates or ()):
+            yield from _parts({"type": kind.removeprefix("Multi"), "coordinates": single}, sheet)
     elif not coordinates:
         return
     elif kind == "Point":

@@ -69,9 +69,9 @@ def overview_resampling(info: RasterInfo, wished: str | None) -> str:
 
 
 def warp_resampling(info: RasterInfo, wished: str) -> str:
-    """How a reprojection finds its values: as wished; with `auto`, by the content."""
+    """How a reprojection finds its values, in `gdalwarp`'s word: as wished, or by the content."""
     if wished != "auto":
-        return wished
+        return "near" if wished == "nearest" else wished
     is_continuous = content_of(info) is Content.CONTINUOUS and not needs_nearest(info)
     return "bilinear" if is_continuous else "near"
 

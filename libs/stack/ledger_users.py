@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from libs.stack import identity as identities
 from libs.stack.errors import PreparationError
 from libs.stack.identity import Identity
+from libs.stack.logs import excerpt
 from libs.stack.paths import StackPaths
-from libs.stack.private_files import tail
 from libs.stack.programs import STACK_VARIABLE, ledger_command
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def create_users(paths: StackPaths, identity: Identity) -> None:
             _wait(server, client)
             _create(client, identity)
     except PyMongoError as error:
-        raise PreparationError("ledger", "secantusd-py", f"{error}\n{tail(log_file)}") from error
+        raise PreparationError("ledger", "secantusd-py", f"{error}\n{excerpt(log_file)}") from error
     finally:
         server.terminate()
         server.wait(timeout=_TIMEOUT_S)

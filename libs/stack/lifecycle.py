@@ -28,8 +28,8 @@ from libs.stack import (
 from libs.stack import identity as identities
 from libs.stack.errors import ServerFailedError
 from libs.stack.identity import Identity
+from libs.stack.logs import excerpt
 from libs.stack.paths import StackPaths
-from libs.stack.private_files import tail
 from libs.stack.probes import probes
 from libs.stack.programs import Program, require_installed, table
 from libs.stack.statuses import ServiceStatus, statuses
@@ -205,7 +205,7 @@ class _Start:
             if hopeless or time.monotonic() > deadline:
                 log_file = self.paths.log(program.name)
                 reason = f"does not answer ({problem})"
-                raise ServerFailedError(program.name, reason, log_file, tail(log_file))
+                raise ServerFailedError(program.name, reason, log_file, excerpt(log_file))
             time.sleep(0.1)
 
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
-
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def write_private(path: Path, text: str) -> None:
@@ -25,16 +22,5 @@ def read_or_empty(path: Path) -> str:
     """The file's text; empty when there is no such file."""
     try:
         return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return ""
-
-
-def tail(path: Path, lines: int = 25) -> str:
-    """The last lines of a log, however large it is, without terminal colours."""
-    try:
-        with path.open("rb") as stream:
-            stream.seek(max(0, path.stat().st_size - 16_384))
-            text = _COLOURS.sub("", stream.read().decode("utf-8", "replace"))
-            return "\n".join(text.splitlines()[-lines:])
     except FileNotFoundError:
         return ""

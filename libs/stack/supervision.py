@@ -21,8 +21,9 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from libs.stack.errors import ServerFailedError
 from libs.stack.identity import Account
+from libs.stack.logs import excerpt
 from libs.stack.paths import StackPaths
-from libs.stack.private_files import read_or_empty, tail, write_private
+from libs.stack.private_files import read_or_empty, write_private
 from libs.stack.programs import STACK_VARIABLE, Program
 
 _PASSED_ON = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
@@ -159,7 +160,7 @@ def launch(paths: StackPaths, account: Account) -> Supervisor:
     while not supervisor.answers:
         if time.monotonic() > deadline:
             log_file = paths.log("supervisor-start")
-            raise ServerFailedError("supervisor", "did not start", log_file, tail(log_file))
+            raise ServerFailedError("supervisor", "did not start", log_file, excerpt(log_file))
         time.sleep(0.05)
     return supervisor
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dagster import Definitions, EnvVar, ResourceDefinition
 
 from etl_pipelines.environment import load_environment
+from etl_pipelines.io import run_memory_io
 from etl_pipelines.jobs import audit_job, ingest_job
 from etl_pipelines.resources import (
     GDALResource,
@@ -46,6 +47,7 @@ def resources_from_environment() -> dict[str, object]:
         "postgis": postgis,
         "gdal": gdal,
         "platform": platform,
+        "io_manager": run_memory_io,
     }
 
 

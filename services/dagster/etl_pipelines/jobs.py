@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dagster import in_process_executor, job
 
-from etl_pipelines.io import run_memory_io
 from etl_pipelines.ops.audit_op import audit_op
 from etl_pipelines.ops.commit_op import commit_op
 from etl_pipelines.ops.eject_op import eject_op
@@ -20,7 +19,6 @@ UPLOAD_TAG = "spatial_etl/upload"
 @job(
     name="ingest",
     executor_def=in_process_executor,
-    resource_defs={"io_manager": run_memory_io},
     description="One manifest from the landing zone to the lake, all or nothing.",
 )
 def ingest_job() -> None:

@@ -8,7 +8,8 @@ import yaml
 from libs.settings import Settings
 from libs.stack import StackPaths, dagster_home, down, env_file, identity, postgres_config, status
 from libs.stack.errors import ForeignFolderError, StackError
-from libs.stack.private_files import tail, write_private
+from libs.stack.logs import excerpt
+from libs.stack.private_files import write_private
 
 
 def mode(path: Path) -> int:
@@ -126,8 +127,21 @@ def test_postgresql_listens_on_loopback_only_and_has_the_shared_settings():
     assert (given["port"], given["fsync"], given["jit"]) == ("21003", "off", "off")
 
 
-def test_the_end_of_a_log_comes_without_colours_and_without_reading_all_of_it(tmp_path):
+def test_a_failed_servers_log_is_shown_without_colours_and_without_reading_all_of_it(tmp_path):
     log = tmp_path / "a.log"
     log.write_text("x" * 100_000 + "\n" + "\n".join(f"\x1b[32mline {n}\x1b[0m" for n in range(50)))
-    assert tail(log, 2) == "line 48\nline 49"
-    assert tail(tmp_path / "none.log") == ""
+    assert excerpt(log, 2) == "line 48\nline 49"
+    assert excerpt(tmp_path / "none.log") == ""
+
+
+def test_the_error_that_others_wrapped_is_shown_once_before_the_end_of_the_log(tmp_path):
+    log = tmp_path / "a.log"
+    once = "Traceback\n  File x\npkg.RootError: port is not a number\n" + "  File y\n" * 20
+    log.write_text(3 * (once + "pkg.LoadError: could not load\n"))
+    assert excerpt(log, 2).splitlines() == [
+        "pkg.LoadError: could not load",
+        "pkg.RootError: port is not a number",
+        "...",
+        "  File y",
+        "pkg.LoadError: could not load",
+    ]

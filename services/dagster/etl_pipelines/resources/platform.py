@@ -1,8 +1,6 @@
 """The four resources in one hand: what `libs.ingest` calls the platform."""
 
-from __future__ import annotations
-
-from dagster import ConfigurableResource, InitResourceContext, ResourceDependency
+from dagster import ConfigurableResource, InitResourceContext
 from pydantic import PrivateAttr
 
 from etl_pipelines.resources.gdal import GDALResource
@@ -17,10 +15,10 @@ from libs.transformations import RecipeRegistry
 class PlatformResource(ConfigurableResource):
     """Assembles `libs.ingest.Platform` from its resources, once a process or run."""
 
-    minio: ResourceDependency[MinIOResource]
-    mongodb: ResourceDependency[MongoDBResource]
-    postgis: ResourceDependency[PostGISResource]
-    gdal: ResourceDependency[GDALResource]
+    minio: MinIOResource
+    mongodb: MongoDBResource
+    postgis: PostGISResource
+    gdal: GDALResource
 
     _platform: Platform | None = PrivateAttr(default=None)
 
