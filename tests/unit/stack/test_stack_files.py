@@ -139,7 +139,6 @@ def test_the_error_that_others_wrapped_is_shown_once_before_the_end_of_the_log(t
     once = "Traceback\n  File x\npkg.RootError: port is not a number\n" + "  File y\n" * 20
     log.write_text(3 * (once + "pkg.LoadError: could not load\n"))
     assert excerpt(log, 2).splitlines() == [
-        "pkg.LoadError: could not load",
         "pkg.RootError: port is not a number",
         "...",
         "  File y",
