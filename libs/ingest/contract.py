@@ -11,6 +11,7 @@ import re
 from typing import NoReturn
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from libs.errors import InputError, Problem
 from libs.models import Manifest
@@ -34,7 +35,7 @@ def parse_manifest(body: bytes, *, landing_bucket: str, max_bytes: int, max_file
     try:
         manifest = Manifest.model_validate(document)
     except ValidationError as error:
-        raise InputError([_problem_of(fault) for fault in error.errors()]) from None
+        raise InputError([_problem_of(fault) for fault in _telling(error)]) from None
     _check_against_platform(manifest, landing_bucket, max_files)
     return manifest
 
@@ -113,14 +114,22 @@ def _finite_number(text: str) -> float:
     return number
 
 
+def _telling(error: ValidationError) -> list[ErrorDetails]:
+    """All faults but one: that no valid file is left, where each file's own fault is named."""
+    faults = error.errors()
+    inside = {fault["loc"][0] for fault in faults if len(fault["loc"]) > 1}
+    return [
+        fault for fault in faults if fault["type"] != "too_short" or fault["loc"][0] not in inside
+    ]
+
+
 _CURES = {
     "missing": "Add the field.",
     "extra_forbidden": "Remove the field, or check its spelling: unknown fields are errors.",
 }
 
 
-def _problem_of(fault: object) -> Problem:
-    assert isinstance(fault, dict)  # noqa: S101  pydantic's ErrorDetails
+def _problem_of(fault: ErrorDetails) -> Problem:
     kind, message = str(fault["type"]), str(fault["msg"]).removeprefix("Value error, ")
     if kind == "string_pattern_mismatch":
         message = f"{_shown(fault['input'])} does not match {fault['ctx']['pattern']}"

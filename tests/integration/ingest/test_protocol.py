@@ -93,7 +93,7 @@ def test_one_bad_file_rejects_the_batch(user, tmp_path, ledger):
     files = [user.vector(points(tmp_path / "p.gpkg"), "GPKG"), user.vector(bad, "GPKG")]
     error = rejected(user, user.manifest(files))
     assert "bad.gpkg" in str(error)
-    assert ledger.versions(f"{user.name}/p") == []
+    assert ledger.versions(f"{user.name}/p") == ()
     receipt = user.receipt(error.batch)
     assert [file["outcome"] for file in receipt["files"]] == ["rejected", "rejected"]
     assert receipt["files"][1]["problems"]
@@ -207,7 +207,7 @@ def test_a_run_that_failed_is_run_again_with_its_own_version(user, tmp_path, pla
     for _ in range(3):
         with pytest.raises(TransientError):
             broken.run(upload)
-        assert ledger.versions(f"{user.name}/p") == []
+        assert ledger.versions(f"{user.name}/p") == ()
     committed = user.run(upload)
     assert committed.batch.fence == 4
     assert [asset.version for asset in ledger.versions(f"{user.name}/p")] == [1]
@@ -218,4 +218,4 @@ def test_two_runs_of_one_batch_at_once_commit_once(user, tmp_path, platform, led
     received = receive(platform, upload, str(uuid.uuid4()))
     with pytest.raises(TransientError, match=received.job.run_id):
         user.run(upload)
-    assert ledger.versions(f"{user.name}/p") == []
+    assert ledger.versions(f"{user.name}/p") == ()

@@ -186,7 +186,7 @@ def test_an_invalid_polygon_is_repaired_and_counted(user, tmp_path):
 def test_a_layer_without_geometry_is_refused_with_a_cure(user, tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("a,b\n1,2\n")
-    with pytest.raises(BatchRejectedError, match="no geometry"):
+    with pytest.raises(BatchRejectedError, match="no column of it is a geometry"):
         run_one(user, user.vector(path, "CSV"))
 
 
@@ -197,5 +197,5 @@ def test_coordinates_outside_the_domain_are_named(user, tmp_path):
         geometry=[shapely.Point(500_000, 5_000_000), shapely.Point(1e12, 1e12)],
         crs="EPSG:32633",
     ).to_file(path, driver="GPKG")
-    with pytest.raises(BatchRejectedError, match="feature 2"):
+    with pytest.raises(BatchRejectedError, match="row 1, counted from 0"):
         run_one(user, user.vector(path, "GPKG", crs="EPSG:32633"), intent="ingest_vector")

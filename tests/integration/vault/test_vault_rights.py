@@ -7,6 +7,7 @@ import hashlib
 import http.client
 import traceback
 import uuid
+from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from urllib.parse import SplitResult
 
@@ -21,6 +22,14 @@ from pydantic import SecretStr
 from libs.vault import Vault, VaultCredentialsError, VaultDeniedError
 
 pytestmark = pytest.mark.integration
+
+
+def exchange(endpoint, method, target, body, headers) -> tuple[int, bytes]:
+    """One request with its path exactly as it is written, and its answer."""
+    with closing(http.client.HTTPConnection(endpoint, timeout=20)) as connection:
+        connection.request(method, target, body, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
 
 
 @pytest.fixture
@@ -70,10 +79,7 @@ def raw(settings):
             content_sha256=digest,
             date=now,
         )
-        connection = http.client.HTTPConnection(endpoint, timeout=20)
-        connection.request(method, f"{path}?{query}" if query else path, body, signed)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
+        return exchange(endpoint, method, f"{path}?{query}" if query else path, body, signed)
 
     return send
 
@@ -173,10 +179,9 @@ def test_a_form_reaches_no_other_bucket(settings, canary, lake) -> None:
     parts.append(
         '--B\r\nContent-Disposition: form-data; name="file"; filename="z"\r\n\r\nevil\r\n--B--\r\n'
     )
-    connection = http.client.HTTPConnection(settings.vault.endpoint, timeout=20)
     kind = {"Content-Type": "multipart/form-data; boundary=B"}
-    connection.request("POST", f"/{settings.vault.landing_bucket}", "".join(parts).encode(), kind)
-    assert connection.getresponse().status >= 400
+    path, body = f"/{settings.vault.landing_bucket}", "".join(parts).encode()
+    assert exchange(settings.vault.endpoint, "POST", path, body, kind)[0] >= 400
     assert lake() == [canary]
 
 

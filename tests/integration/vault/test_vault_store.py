@@ -21,7 +21,8 @@ from libs.vault import (
     KeyConflictError,
     ObjectChangedError,
     ObjectMissingError,
-    VaultRefusedError,
+    VaultDeniedError,
+    VaultUnavailableError,
 )
 
 pytestmark = pytest.mark.integration
@@ -198,24 +199,23 @@ def test_bytes_are_never_those_of_another_version_while_an_object_is_replaced(
             turn += 1
             put(vault, bucket, key, bodies[turn % len(bodies)])
 
-    writer = Thread(target=replace_for_ever)
+    writer = Thread(target=replace_for_ever, daemon=True)
     writer.start()
-    fetched = refused = 0
-    until = time.monotonic() + 6
-    while time.monotonic() < until:
-        try:
+    refused = []
+    try:
+        until = time.monotonic() + 6
+        while time.monotonic() < until:
             etag = vault.stat(bucket, key).etag
-            vault.fetch_file(bucket, key, etag=etag, target=tmp_path / "got")
-            fetched += 1
-            assert hashlib.md5((tmp_path / "got").read_bytes()).hexdigest() == etag
-        except Exception as error:
-            # Bytes that ran out can be tried again; a change is a change.
-            assert type(error).__name__ in ("ObjectChangedError", "VaultUnavailableError")
-            refused += 1
-    stop.set()
-    writer.join()
-    assert refused, "nothing was replaced while it was read"
-    print(f"{fetched} fetched whole, {refused} refused")
+            try:
+                vault.fetch_file(bucket, key, etag=etag, target=tmp_path / "got")
+            except (ObjectChangedError, VaultUnavailableError) as error:
+                refused.append(error)
+            else:
+                assert hashlib.md5((tmp_path / "got").read_bytes()).hexdigest() == etag
+    finally:
+        stop.set()
+        writer.join()
+    assert any(isinstance(error, ObjectChangedError) for error in refused)
 
 
 def test_reading_stops_at_the_limit(vault, bucket, prefix) -> None:
@@ -226,11 +226,10 @@ def test_reading_stops_at_the_limit(vault, bucket, prefix) -> None:
     assert vault.read_bytes(bucket, f"{prefix}/empty", etag=None, max_bytes=4) == b""
 
 
-def test_a_missing_bucket_is_named_and_never_taken_for_a_missing_object(vault, tmp_path) -> None:
-    with pytest.raises((BucketMissingError, VaultRefusedError, Exception)) as caught:
+def test_a_missing_bucket_is_named_and_never_taken_for_a_missing_object(vault) -> None:
+    # A server may keep it to itself that a bucket is not there: it is not this user's.
+    with pytest.raises((BucketMissingError, VaultDeniedError), match="no-such-bucket-here"):
         vault.stat("no-such-bucket-here", "x")
-    assert type(caught.value).__name__ in ("BucketMissingError", "VaultDeniedError")
-    assert "no-such-bucket-here" in str(caught.value)
 
 
 def test_a_key_below_an_object_is_stored_or_refused_but_never_called_transient(
@@ -258,13 +257,15 @@ def test_uploads_that_were_never_completed_are_aborted_when_old_enough(
 
 
 MEASURE = """
-import hashlib, resource, sys
+import sys
 from pathlib import Path
 from libs.settings import Settings
 from libs.vault import Vault
 
 def peak_mb():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # Not ru_maxrss: it begins with the peak of the process that started this one.
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 bucket, prefix, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])
 vault = Vault.connect(Settings().vault)
@@ -298,6 +299,5 @@ def test_200_mb_travel_both_ways_in_flat_memory_with_the_right_hash(
     sha256, size, growth_mb = done.stdout.split()
     assert sha256 == digest.hexdigest()
     assert int(size) == 200 * 2**20
-    assert float(growth_mb) < 60
+    assert 1 < float(growth_mb) < 60
     assert Path(tmp_path / "got").stat().st_size == 200 * 2**20
-    print(f"peak grew by {growth_mb} MB")

@@ -93,7 +93,7 @@ def test_all_problems_are_named_at_once_with_their_places():
         (b'{"a": NaN}', "NaN"),
         (b'{"a": -Infinity}', "Infinity"),
         (b'{"a": 1e999}', "1e999"),
-        (b"[" * 100_000, "larger than"),
+        (b"[" * 100_001, "larger than"),
         (b"[" * 10_000 + b"]" * 10_000, "nested deeper"),
         (b'{"a": ' + b"9" * 5000 + b"}", "cannot be read"),
         (b'"' + b"x" * 100_001, "larger than"),
