@@ -14,7 +14,7 @@ class AuditConfig(Config):
     verify_bytes: bool = Field(default=False, description="true: hash every object again")
 
 
-@op(name="audit")
+@op(name="compare_stores")
 def audit_op(context: OpExecutionContext, config: AuditConfig, platform: PlatformResource) -> None:
     """Compare ledger, lake and PostGIS. Findings that need a person fail the run visibly."""
     report = audit(platform.get(), repair=config.repair, verify_bytes=config.verify_bytes)
