@@ -19,7 +19,7 @@ Change = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 Order = Sequence[tuple[str, int]]
 Write = InsertOne[BsonDocument] | ReplaceOne[BsonDocument] | UpdateOne | DeleteOne
 NOW = "$$NOW"
-"""The server's clock, in an update pipeline. Not in a filter: not every server knows it there."""
+"""The server's clock, in an update pipeline, to be stored. Compare it only as `$toLong`."""
 
 
 def literal(value: object) -> dict[str, object]:

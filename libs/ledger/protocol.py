@@ -61,7 +61,6 @@ class BatchProtocol(Connection):
             "error": None,
             "ended_at": None,
         }
-        # The condition is in the change, not in the filter, where not every server knows $$NOW.
         change = [
             {
                 "$replaceWith": {
@@ -227,7 +226,8 @@ def _is_free(run_id: str) -> dict[str, object]:
                 "$or": [
                     {"$eq": [{"$ifNull": ["$lease", None]}, None]},
                     {"$eq": ["$lease.run_id", literal(run_id)]},
-                    {"$lte": ["$lease.expires_at", NOW]},
+                    # As milliseconds: secantus 0.7 takes $$NOW for equal to every stored date.
+                    {"$lte": [{"$toLong": "$lease.expires_at"}, {"$toLong": NOW}]},
                 ]
             },
         ]

@@ -38,6 +38,9 @@ SILENCE_PATIENCE = 3.0
 """How long a silent server is tried again, in multiples of `MONGODB_TIMEOUT_S`."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.004, 0.25
 
+START_OVER = "TransientTransactionError"
+"""The driver's label for a transaction that the server does not hold any more."""
+
 DURABLE = WriteConcern("majority", j=True)
 
 
@@ -77,20 +80,30 @@ class Transactions:
             self._commit(session, what)
             return result
 
-    @staticmethod
-    def _commit(session: ClientSession, what: str) -> None:
-        try:
-            session.commit_transaction()
-        except PyMongoError as error:
-            # Only a conflict is a plain no. A restarted server answers "no such transaction" to
-            # the driver's second try although the first one was carried out.
-            ours = translate(error, what)
-            if isinstance(ours, WriteConflictError):
-                raise ours from error
-            raise CommitUnknownError(what) from error
+    def _commit(self, session: ClientSession, what: str) -> None:
+        """Commit, and ask again while the reply is lost: the server does it only once."""
+        started = time.monotonic()
+        while True:
+            try:
+                session.commit_transaction()
+            except PyMongoError as error:
+                # Only a conflict is a plain no. A restarted server answers "no such transaction"
+                # to a second asking although it carried out the first.
+                ours = translate(error, what)
+                if isinstance(ours, WriteConflictError):
+                    raise ours from error
+                is_gone = error.has_error_label(START_OVER)
+                if is_gone or time.monotonic() - started > self._silence_s:
+                    raise CommitUnknownError(what) from error
+                time.sleep(LONGEST_PAUSE_S)
+            else:
+                return
+
+    @property
+    def _silence_s(self) -> float:
+        return SILENCE_PATIENCE * self.timeout_s
 
     def _patience_s(self, error: Exception) -> float:
-        silence = SILENCE_PATIENCE * self.timeout_s
         if isinstance(error, WriteConflictError):
-            return max(CONFLICT_PATIENCE_S, silence)
-        return silence
+            return max(CONFLICT_PATIENCE_S, self._silence_s)
+        return self._silence_s

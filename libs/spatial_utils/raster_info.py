@@ -19,6 +19,10 @@ from libs.spatial_utils.raster_staging import staged
 from libs.spatial_utils.raster_subdatasets import choose_subdataset, dataset_name
 
 
+PIXEL_COORDINATES = (0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+"""A geotransform that says no more than columns and rows do: programs write it for none."""
+
+
 class RasterInfo(Frozen):
     """A raster file, or the one subdataset of it that is meant."""
 
@@ -145,7 +149,7 @@ def _nodata_text(band: GdalBand) -> str | None:
 
 
 def _geotransform(info: DatasetInfo, about: str) -> GeoTransform:
-    if info.geotransform is not None:
+    if info.geotransform not in (None, PIXEL_COORDINATES):
         return GeoTransform.from_gdal(info.geotransform, about)
     points = info.control_points.count if info.control_points else 0
     if info.control_points is not None:

@@ -82,7 +82,7 @@ class _NotHere:
     """Packages that pyogrio and pyarrow import where they find them; nothing here needs them."""
 
     def find_spec(self, name: str, *_: object) -> None:
-        if name in ("shapely", "pandas", "geopandas"):
+        if name in ("shapely", "pandas", "geopandas", "pyproj"):
             raise ModuleNotFoundError(name)
 
 

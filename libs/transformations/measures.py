@@ -7,6 +7,7 @@ lines costs the product of their vertex counts, which a budget bounds.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -178,5 +179,6 @@ def _one_row(values: dict[str, sql.Composable], source: sql.Composed) -> sql.Com
 
 
 def change_of(row: Sequence[object]) -> GeometryChange:
-    """The answer to a measure, as the model."""
-    return GeometryChange.model_validate(dict(zip(GeometryChange.model_fields, row, strict=True)))
+    """The answer to a measure, as the model; what is no number was not measurable."""
+    known = [None if isinstance(value, float) and math.isnan(value) else value for value in row]
+    return GeometryChange.model_validate(dict(zip(GeometryChange.model_fields, known, strict=True)))

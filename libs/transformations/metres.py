@@ -31,12 +31,13 @@ _PLANAR_M2 = sql.SQL("ST_Area({geometry}) * {square}")
 
 _GEOGRAPHIC_M2 = sql.SQL(
     "CASE WHEN ST_YMax({geometry}) - ST_YMin({geometry}) > {small}"
-    " AND ST_XMin({geometry}) >= -180 AND ST_XMax({geometry}) <= 180"
     " AND ST_YMin({geometry}) >= -90 AND ST_YMax({geometry}) <= 90"
-    " THEN ST_Area(ST_Transform(ST_SetSRID({geometry}, 4326), {equal_area}))"
+    " THEN ST_Area(ST_Transform(ST_SetSRID(ST_Scale({geometry}, 0.25, 1), 4326), {equal_area})) * 4"
     " ELSE ST_Area({geometry}) * {at_equator} * cosd({middle})"
     " / (1 - {e2} * sind({middle}) ^ 2) ^ 2 END"
 )
+
+"""Longitudes are divided by four on their way: PROJ would fold those beyond 180° back."""
 
 _MIDDLE = sql.SQL("((ST_YMin({geometry}) + ST_YMax({geometry})) / 2)")
 

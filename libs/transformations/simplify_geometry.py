@@ -23,8 +23,11 @@ _SAME_PARTS = sql.SQL(
 
 _GOOD_QUICK = sql.SQL(
     "CASE WHEN ST_NPoints({quick}) = ST_NPoints({geometry}) THEN {geometry}"
-    " WHEN {same_parts} AND (ST_Dimension({quick}) <> 1 OR ST_IsSimple({quick})) THEN {quick} END"
+    " WHEN {same_parts} AND (ST_Dimension({quick}) <> 1 OR ST_IsSimple({quick})"
+    " OR NOT ST_IsSimple({geometry}))"
+    " AND ST_Length({geometry}) + ST_Perimeter({geometry}) < 'Infinity' THEN {quick} END"
 )
+"""The last condition: a vertex that is no number would be removed, and the row pass for repaired."""
 
 _PRESERVE = sql.SQL(
     "CASE WHEN {kept} IS NOT NULL OR ST_Zmflag({geometry}) IN (1, 3) OR NOT ST_IsValid({geometry})"
@@ -45,7 +48,8 @@ class SimplifyGeometryStep(VectorStep):
     EPSG:4326 (0.0001 is 11 m at the equator, along a meridian anywhere).
 
     With `preserve_topology` a geometry keeps its validity and all its parts and rings, however
-    small; where that cannot be had, it stays as it was. The quick algorithm (Douglas-Peucker) is
+    small, and a line that did not cross itself does not; where that cannot be had, it stays as it
+    was. The quick algorithm (Douglas-Peucker) is
     used where its result has these qualities, the topology-preserving one of GEOS where not.
     Without, only a geometry that would vanish stays as it was, and the result may be invalid.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from minio.commonconfig import CopySource
-from minio.helpers import DictType, ObjectWriteResult
+from minio.helpers import DictType
 from pydantic import SecretStr
 from urllib3 import BaseHTTPResponse
 
@@ -93,7 +94,7 @@ class Vault:
         """The object with its metadata; None when there is none."""
         try:
             with self._errors(bucket, key):
-                return info_of(self._client.stat_object(bucket, readable_key(key)))
+                return self._stat_with_etag(bucket, readable_key(key))
         except ObjectMissingError:
             # The answer to a HEAD is the same when the whole bucket is missing.
             self._require_bucket(bucket)
@@ -109,8 +110,13 @@ class Vault:
         """
         with self._errors(bucket, prefix):
             for item in self._client.list_objects(bucket, prefix, recursive=recursive):
-                if not is_placeholder(item):
-                    yield info_of(item)
+                if is_placeholder(item):
+                    continue
+                found: ObjectInfo | None = info_of(item)
+                if found is not None and not found.etag:
+                    found = self.stat(bucket, found.key)
+                if found is not None:
+                    yield found
 
     def read_bytes(self, bucket: str, key: str, *, etag: str | None, max_bytes: int) -> bytes:
         """The object's first `max_bytes` bytes, or all where it has fewer.
@@ -121,9 +127,9 @@ class Vault:
         """
         with self._opened(bucket, key, etag) as response:
             body = download.first_bytes(response, self._at(bucket, key), max_bytes)
-        if etag is not None:
-            size = len(body) if len(body) < max_bytes else None
-            self._require_still(bucket, key, etag, size)
+            if etag is not None:
+                size = len(body) if len(body) < max_bytes else None
+                self._require_still(bucket, key, etag, size)
         return body
 
     def fetch_file(
@@ -180,7 +186,7 @@ class Vault:
                 part_size=upload.part_size(size),
                 num_parallel_uploads=1,
             )
-        return _info_of_written(bucket, key, written, size, metadata)
+        return upload.info_of_written(bucket, key, written, size, metadata)
 
     def put_bytes(
         self,
@@ -201,7 +207,7 @@ class Vault:
                 content_type=content_type,
                 metadata=dict(metadata or {}),
             )
-        return _info_of_written(bucket, key, written, len(data), metadata or {})
+        return upload.info_of_written(bucket, key, written, len(data), metadata or {})
 
     def remove(self, bucket: str, key: str) -> None:
         """Remove the object; one that is not there is no error."""
@@ -237,7 +243,7 @@ class Vault:
         if etag == "":
             raise VaultRefusedError(place, "it gives no etag, so the object cannot be pinned")
         condition: DictType | None = {"If-Match": f'"{etag}"'} if etag else None
-        with vault_errors(place):
+        with self._second_look(place, etag), vault_errors(place):
             response = self._client.get_object(bucket, readable_key(key), request_headers=condition)
             # One that was read to its end has given its connection back by itself.
             with closing(response):
@@ -248,12 +254,33 @@ class Vault:
     def _require_still(self, bucket: str, key: str, etag: str, size: int | None) -> None:
         """Look again after the last byte has come.
 
-        The embedded store reads etag, size and bytes one after the other, so that a response with
+        The embedded store reads size, etag and bytes one after the other, so that a response with
         the old etag can have the bytes of an object that took its place in between.
         """
         now = self.stat(bucket, key)
         if now is None or now.etag != etag or size not in (None, now.size_bytes):
             raise ObjectChangedError.at(self._at(bucket, key))
+
+    @contextmanager
+    def _second_look(self, place: Place, etag: str | None) -> Iterator[None]:
+        """A slip of the store is not the user's doing: ask again before calling it a change."""
+        try:
+            yield
+        except ObjectChangedError as error:
+            now = self.stat(place.bucket, place.key)
+            if now is not None and now.etag == etag:
+                reason = "its answers did not fit together, as while an object is being replaced"
+                raise VaultUnavailableError(place, reason) from error
+            raise
+
+    def _stat_with_etag(self, bucket: str, key: str) -> ObjectInfo:
+        """The embedded store gives no etag in the moment in which an object is replaced."""
+        for pause_s in (0.02, 0.1, 0.5):
+            found = info_of(self._client.stat_object(bucket, key))
+            if found.etag:
+                break
+            time.sleep(pause_s)
+        return found
 
     def _require_bucket(self, bucket: str) -> None:
         with self._errors(bucket):
@@ -268,16 +295,3 @@ class Vault:
     def _errors(self, bucket: str, key: str = "") -> Iterator[None]:
         with vault_errors(self._at(bucket, key)):
             yield
-
-
-def _info_of_written(
-    bucket: str, key: str, written: ObjectWriteResult, size: int, metadata: Mapping[str, str]
-) -> ObjectInfo:
-    return ObjectInfo(
-        bucket=bucket,
-        key=key,
-        etag=(written.etag or "").strip('"'),
-        size_bytes=size,
-        last_modified=upload.moment_of(written.http_headers.get("date")),
-        metadata={name.lower(): value for name, value in metadata.items()},
-    )

@@ -1,11 +1,15 @@
-"""How a file is cut for its upload, and how progress is told; sends nothing itself."""
+"""How a file is cut for its upload, what is told of it on the way and after; sends nothing."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
+
+from minio.helpers import ObjectWriteResult
+
+from libs.vault.objects import ObjectInfo
 
 PART_BYTES = 16 * 2**20
 """Of a multipart upload; one part is in memory at a time. Sent one after the other, which was
@@ -39,3 +43,17 @@ def moment_of(http_date: str | None) -> datetime:
     if http_date is None:
         return datetime.now(timezone.utc)
     return parsedate_to_datetime(http_date).astimezone(timezone.utc)
+
+
+def info_of_written(
+    bucket: str, key: str, written: ObjectWriteResult, size: int, metadata: Mapping[str, str]
+) -> ObjectInfo:
+    """What was written, from the server's own answer: a later look might see another writer's."""
+    return ObjectInfo(
+        bucket=bucket,
+        key=key,
+        etag=(written.etag or "").strip('"'),
+        size_bytes=size,
+        last_modified=moment_of(written.http_headers.get("date")),
+        metadata={name.lower(): value for name, value in metadata.items()},
+    )

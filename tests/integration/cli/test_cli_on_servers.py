@@ -104,23 +104,25 @@ def test_a_raster_goes_all_the_way(submit, tmp_path):
     assert (asset["kind"], asset["width_height"]) == ("raster", [64, 48])
 
 
-def test_bad_data_ends_with_4_and_names_every_problem(submit, points, tmp_path):
-    good = points("good.gpkg")
-    cut = tmp_path / "cut.gpkg"
-    cut.write_bytes(good.read_bytes())
-    liar = tmp_path / "liar.geojson"
-    liar.write_text(
-        '{"type":"FeatureCollection","features":[{"type":"Feature","properties":{},'
-        '"geometry":{"type":"Polygon","coordinates":[[[0,0],[1,1]]]}}]}'
-    )
-    ended = submit(cut, liar, batch="bad")
+def test_data_that_the_platform_rejects_ends_with_4_and_every_problem(submit, points, spatial_etl):
+    elsewhere = points("elsewhere.gpkg", x=1e12)
+    ended = submit(points("good.gpkg"), elsewhere, batch="bad")
     assert ended.code == 4, ended.err
     batch = ended.document["batch"]
-    assert batch["state"] == "rejected"
-    assert batch["assets"] == []
+    assert (batch["state"], batch["assets"]) == ("rejected", [])
     problems = [problem for file in batch["files"] for problem in file["problems"]]
-    assert any("liar.geojson" in problem["where"] for problem in problems)
+    assert any("elsewhere" in problem["where"] for problem in problems), problems
     assert ended.document["receipt"]["outcome"] == "rejected"
+    shown = spatial_etl("status", batch["batch_id"])
+    assert all(problem["where"] in shown.out for problem in problems)
+
+
+def test_with_skip_file_what_is_good_is_committed_and_what_is_not_is_named(submit, points):
+    files = (points("fine.gpkg"), points("lost.gpkg", x=1e12))
+    ended = submit(*files, batch="skip", options=["--on-error", "skip_file"])
+    assert ended.code == 0, ended.err
+    outcomes = [file["outcome"] for file in ended.document["batch"]["files"]]
+    assert outcomes == ["committed", "skipped"]
 
 
 def test_what_cannot_be_read_here_is_not_even_sent(

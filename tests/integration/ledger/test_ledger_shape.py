@@ -102,7 +102,7 @@ def test_a_ledger_of_a_newer_release_is_left_alone(ledger: Ledger) -> None:
         ("assets", {"version": 0}),
         ("assets", {"metadata": {}}),
         ("assets", {"recipe.surprise": 1}),
-        ("assets", {"recipe.hash": "0" * 64 + "\n"}),
+        ("assets", {"content_hash": "0" * 64 + "\n"}),
     ],
 )
 def test_the_server_itself_refuses_what_does_not_fit_the_model(

@@ -98,7 +98,7 @@ class Workbench:
 
 
 def _hex(geometry: object) -> str | None:
-    return None if geometry is None else shapely.to_wkb(geometry, hex=True)
+    return None if geometry is None else shapely.to_wkb(geometry, hex=True, include_srid=True)
 
 
 @pytest.fixture

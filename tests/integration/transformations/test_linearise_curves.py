@@ -72,7 +72,8 @@ def test_z_and_m_are_interpolated(workbench) -> None:
 def test_facets_become_polygons_of_the_same_vertices(workbench) -> None:
     facets = "((0 0 0,0 1 0,1 1 0,0 0 0)),((0 0 0,0 1 0,0 1 1,0 0 0))"
     workbench.load(
-        [f"POLYHEDRALSURFACE Z({facets})", f"TIN Z({facets})", "TRIANGLE Z((0 0 0,0 1 0,1 1 0,0 0 0))",
+        [f"POLYHEDRALSURFACE Z({facets})", f"TIN Z({facets})",
+         "TRIANGLE Z((0 0 0,0 1 0,1 1 0,0 0 0))",
          f"GEOMETRYCOLLECTION Z(TIN Z({facets}),POINT Z(1 1 1))"]
     )  # fmt: skip
     change = workbench.run(LineariseCurvesStep()).change

@@ -9,6 +9,7 @@ import pyproj
 import pytest
 import shapely
 from shapely.geometry import LineString, MultiLineString, MultiPolygon, Point, Polygon, box
+from shapely.geometry.polygon import orient
 
 from libs.transformations import SimplifyGeometryStep
 from libs.transformations.metres import METRES_PER_DEGREE_AT_MOST
@@ -25,12 +26,8 @@ def blobs(count: int, radius: float, vertices: int = 40) -> list[Polygon]:
     for index in range(count):
         reach = radius * rng.uniform(0.7, 1, (vertices, 1))
         hole = circle[::4] * radius * rng.uniform(0.05, 0.65)
-        found.append(
-            Polygon(
-                circle * reach + (index * 3 * radius + 16, 48),
-                [hole + (index * 3 * radius + 16, 48)],
-            )
-        )
+        centre = np.array([index * 3 * radius + 16, 48])
+        found.append(Polygon(circle * reach + centre, [hole + centre]))
     return found
 
 
@@ -87,11 +84,10 @@ def test_in_degrees_the_displacement_is_an_upper_bound_in_metres(workbench) -> N
     geod = pyproj.Geod(ellps="WGS84")
     for original, result in zip(source, results, strict=True):
         for x, y in shapely.get_coordinates(original):
-            point = Point(x, y)
-            near = result.boundary.interpolate(result.boundary.project(point))
-            assert geod.inv(x, y, near.x, near.y)[2] <= change.largest_displacement_m
+            near = shapely.shortest_line(result.boundary, Point(x, y)).coords[0]
+            assert geod.inv(x, y, *near)[2] <= change.largest_displacement_m
     areas = [
-        [abs(geod.geometry_area_perimeter(shape)[0]) for shape in shapes]
+        [geod.geometry_area_perimeter(orient(shape))[0] for shape in shapes]
         for shapes in (source, results)
     ]
     assert change.area_before_m2 == pytest.approx(sum(areas[0]), rel=2e-3)
@@ -106,12 +102,12 @@ def test_a_degree_is_nowhere_longer_than_the_constant() -> None:
 
 
 def test_too_many_vertices_to_compare_give_the_tolerance_as_bound(workbench) -> None:
-    angles = np.linspace(0, 2 * math.pi, 12_000)
+    angles = np.linspace(0, 2 * math.pi, 6_000)
     large = LineString(np.column_stack([angles, np.sin(angles)]))
     workbench.load([large])
     change = workbench.run(SimplifyGeometryStep(tolerance=1e-7), "EPSG:32633").change
     [result] = workbench.geometries()
-    assert len(result.coords) * 12_000 > 20_000_000
+    assert len(result.coords) * 6_000 > 20_000_000
     assert change.largest_displacement_m == pytest.approx(1e-7)
     assert shapely.hausdorff_distance(large, result) <= change.largest_displacement_m
 
@@ -146,7 +142,7 @@ def test_a_multi_geometry_of_one_part_stays_multi(workbench) -> None:
 
 
 def test_a_line_that_plain_simplification_would_make_cross_itself_does_not(workbench) -> None:
-    hook = LineString([(0, 0), (5, 0.9), (10, 0), (10, 0.3), (5, 0.5), (0.2, 0.2)])
+    hook = LineString([(0, 0), (5, -0.9), (10, 0), (10, 3), (5, 3), (5, -0.4)])
     assert hook.is_simple and not shapely.simplify(hook, 1, preserve_topology=False).is_simple
     workbench.load([hook])
     workbench.run(SimplifyGeometryStep(tolerance=1))
@@ -156,7 +152,7 @@ def test_a_line_that_plain_simplification_would_make_cross_itself_does_not(workb
 
 
 def test_a_line_that_crosses_itself_is_still_simplified(workbench) -> None:
-    loop = LineString([(0, 0), (1, 0.001), (2, 0), (2, 2), (1, 2), (1, -1)])
+    loop = LineString([(0, 0), (0.5, 0.001), (2, 0), (2, 2), (1, 2), (1, -1)])
     workbench.load([loop])
     workbench.run(SimplifyGeometryStep(tolerance=0.1))
     [result] = workbench.geometries()
@@ -193,13 +189,14 @@ def test_invalid_rows_come_back_as_they_were_and_no_number_hangs_nothing(workben
     rows = [
         Polygon([(0, 0), (1, math.nan), (1, 1), (0.5, 1)]),
         LineString([(0, 0), (math.nan, 1), (2, 2)]),
+        LineString([(0, 0), (1, 0), (2, 0), (math.inf, 0)]),
         Polygon([(0, 0), (1, 1), (1, 0), (0, 1)]),
     ]
     workbench.load(rows)
     before = workbench.column("geom::bytea", "raw_data")
-    workbench.run(SimplifyGeometryStep(tolerance=0.01))
-    after = workbench.column("geom::bytea")
-    assert after[0] == before[0] and after[2] == before[2]
+    change = workbench.run(SimplifyGeometryStep(tolerance=0.01)).change
+    assert workbench.column("geom::bytea") == before
+    assert change.area_before_m2 is None
 
 
 def test_without_topology_nothing_vanishes_either(workbench) -> None:

@@ -10,6 +10,7 @@ import time
 import urllib.request
 import uuid
 from datetime import datetime, timedelta, timezone
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from threading import Event, Thread
 
@@ -53,8 +54,8 @@ def prefix(vault, bucket):
     name = f"it-vault-{uuid.uuid4().hex[:12]}"
     yield name
     vault.abort_incomplete_uploads(bucket, timedelta(hours=-1), name)
-    for found in list(vault.list_objects(bucket, name)):
-        vault.remove(bucket, found.key)
+    with ThreadPool(6) as pool:
+        pool.map(lambda found: vault.remove(bucket, found.key), vault.list_objects(bucket, name))
 
 
 def put(vault, bucket, key, data=b"x"):
@@ -153,9 +154,9 @@ def test_a_listing_has_etags_and_moments_and_no_folders(vault, bucket, prefix) -
 
 
 def test_a_listing_goes_on_over_a_thousand_keys(vault, bucket, prefix) -> None:
-    keys = {f"{prefix}/é +%{n // 300}/f {n}" for n in range(1100)}
-    for key in keys:
-        put(vault, bucket, key)
+    keys = {f"{prefix}/é +%{n // 300}/f {n}" for n in range(1010)}
+    with ThreadPool(6) as pool:
+        pool.map(lambda key: put(vault, bucket, key), keys)
     listed = [item.key for item in vault.list_objects(bucket, f"{prefix}/")]
     assert len(listed) == len(keys)
     assert set(listed) == keys

@@ -51,9 +51,10 @@ def numbered(wkb_values: list[bytes | None]) -> pa.Table:
     return features(pa.table({"n": pa.array(range(len(wkb_values)))}), wkb_values)
 
 
-def squares(count: int) -> pa.Table:
-    x = np.arange(count) % 300
-    y = np.arange(count) // 300
+def squares(count: int, west: int = 0, south: int = 0) -> pa.Table:
+    """Unit squares in rows of 300, the first one in the corner given."""
+    x = west + np.arange(count) % 300
+    y = south + np.arange(count) // 300
     return numbered(shapely.to_wkb(shapely.box(x, y, x + 1, y + 1), flavor="iso").tolist())
 
 
@@ -122,7 +123,7 @@ def test_duckdb_reads_the_same_rows_and_areas(path: Path, duck: duckdb.DuckDBPyC
 
 
 def test_gpio_finds_nothing(path: Path, duckdb_home: Path) -> None:
-    table = squares(60_000)
+    table = squares(60_000, west=400_000, south=5_800_000)
     along_hilbert = geopandas.GeoSeries.from_wkb(table["geometry"].to_pandas()).hilbert_distance()
     ordered = table.take(np.argsort(along_hilbert.to_numpy(), kind="stable"))
     write(ordered, path, row_group_rows=12_000)

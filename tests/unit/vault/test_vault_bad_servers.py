@@ -161,14 +161,35 @@ def test_new_bytes_under_the_old_etag_are_not_taken(server, scripted, tmp_path) 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_cut_body_under_the_new_etag_is_not_taken(server, scripted, tmp_path) -> None:
-    """The other side of it: the old size with the new etag."""
+def test_a_cut_body_under_the_pinned_etag_can_be_tried_again(server, scripted, tmp_path) -> None:
+    """The other side of it: the old size with the new etag, which is the pinned one."""
     server.answer = lambda request: as_object(
         NEW if request.command == "HEAD" else NEW[: len(OLD)], etag_of(NEW)
     )
-    with pytest.raises(ObjectChangedError):
+    with pytest.raises(VaultUnavailableError, match="being replaced"):
         fetch(scripted, tmp_path / "a.bin", NEW)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_one_wrong_answer_about_an_object_that_stands_is_not_the_users_fault(
+    server, scripted, tmp_path
+) -> None:
+    def slip(request):
+        return (
+            as_object(OLD, etag_of(OLD))
+            if request.command == "HEAD"
+            else s3_error(412, "PreconditionFailed")
+        )
+
+    server.answer = slip
+    with pytest.raises(VaultUnavailableError):
+        fetch(scripted, tmp_path / "a.bin", OLD)
+
+
+def test_an_etag_that_is_missing_for_a_moment_is_asked_for_again(server, scripted) -> None:
+    etags = iter(["", ""])
+    server.answer = lambda _: as_object(OLD, next(etags, "e"))
+    assert scripted.stat("landing-zone", "a").etag == "e"
 
 
 def test_a_short_body_can_be_tried_again_and_leaves_no_file(server, scripted, tmp_path) -> None:

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from etl_pipelines.ops._stage import run_stage
 from etl_pipelines.resources import PlatformResource
-from libs.ingest import Ended, FileJob, StageOutput, receive
+from libs.ingest import Ended, StageOutput, receive
 from libs.models import ManifestUpload
 
 
@@ -40,10 +40,10 @@ class UploadConfig(Config):
         )
 
 
-@op(name="validate", out=Out(StageOutput[FileJob], is_required=False))
+@op(name="validate", out=Out(StageOutput, is_required=False))
 def validate_op(
     context: OpExecutionContext, config: UploadConfig, platform: PlatformResource
-) -> Iterator[Output[StageOutput[FileJob]]]:
+) -> Iterator[Output[StageOutput]]:
     """Stage 1. When the same submission ended before, the rest of the run is skipped."""
     received = run_stage(
         context, platform, None, lambda it: receive(it, config.upload(), context.run_id)
