@@ -27,7 +27,7 @@ _GOOD_QUICK = sql.SQL(
     " OR NOT ST_IsSimple({geometry}))"
     " AND ST_Length({geometry}) + ST_Perimeter({geometry}) < 'Infinity' THEN {quick} END"
 )
-"""The last condition: a vertex that is no number would be removed, and the row pass for repaired."""
+"""The last condition: a vertex that is no number would go, and the row pass for a good one."""
 
 _PRESERVE = sql.SQL(
     "CASE WHEN {kept} IS NOT NULL OR ST_Zmflag({geometry}) IN (1, 3) OR NOT ST_IsValid({geometry})"
