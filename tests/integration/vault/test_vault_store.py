@@ -153,6 +153,7 @@ def test_a_listing_has_etags_and_moments_and_no_folders(vault, bucket, prefix) -
     vault._client._execute("DELETE", bucket, f"{prefix}/folder/")
 
 
+@pytest.mark.slow
 def test_a_listing_goes_on_over_a_thousand_keys(vault, bucket, prefix) -> None:
     keys = {f"{prefix}/é +%{n // 300}/f {n}" for n in range(1010)}
     with ThreadPool(6) as pool:
