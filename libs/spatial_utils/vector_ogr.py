@@ -17,7 +17,7 @@ from libs.spatial_utils.vector_columns import ColumnPlan, plan_columns
 from libs.spatial_utils.vector_drivers import READINGS, Reading
 from libs.spatial_utils.vector_gdal import GdalMessages, gdal_batches, gdal_layer
 from libs.spatial_utils.vector_layer import OpenLayer
-from libs.spatial_utils.vector_prescan import prescan
+from libs.spatial_utils.vector_prescan import Prescan, prescan
 from libs.spatial_utils.vector_wire import FileProblemError, Request
 
 _NO_FID_COLUMN = "OGC_FID"
@@ -48,7 +48,7 @@ def open_ogr(request: Request) -> Iterator[OpenLayer]:
             encoding=meta["encoding"],
             feature_count=_cheap_count(request, reading, choice.name, messages),
             schema=plan.schema,
-            batches=_converted(plan, batches),
+            batches=_converted(plan, batches, known),
             notes=(*choice.notes, *known.notes, *plan.notes),
             late_notes=lambda: [*plan.late_notes, *messages.notes()],
         )
@@ -121,6 +121,11 @@ def _peeked(
 
 
 def _converted(
-    plan: ColumnPlan, batches: Iterator[pa.RecordBatch]
+    plan: ColumnPlan, batches: Iterator[pa.RecordBatch], known: Prescan
 ) -> Callable[[], Iterator[pa.RecordBatch]]:
-    return lambda: map(plan.convert, batches)
+    def read() -> Iterator[pa.RecordBatch]:
+        yield from map(plan.convert, batches)
+        if known.afterwards is not None:
+            known.afterwards()
+
+    return read

@@ -17,7 +17,8 @@ import pyogrio
 from libs.spatial_utils.vector_drivers import KML_UNSET, WKT_COLUMNS, XY_COLUMNS, Reading
 from libs.spatial_utils.vector_encoding import shapefile_encoding
 from libs.spatial_utils.vector_gdal import GdalMessages, gdal_batches, gdal_layer
-from libs.spatial_utils.vector_text import refuse_cut_lines, refuse_doctype, refuse_nul
+from libs.spatial_utils.vector_geopackage import MisfitSearch
+from libs.spatial_utils.vector_text import refuse_cut_lines, refuse_bad_xml, refuse_nul
 from libs.spatial_utils.vector_wire import FileProblemError, Request
 
 _ZONED = r"(Z|[+-]\d\d(:?\d\d)?)$"
@@ -40,6 +41,8 @@ class Prescan:
     keeps_fids: str | None = None
     """The name of the feature ids' column; None: they are not read. See `vector_columns`."""
     notes: tuple[str, ...] = ()
+    afterwards: Callable[[], None] | None = None
+    """Raises `FileProblemError` for what is found while the batches are read."""
 
 
 def prescan(
@@ -54,6 +57,8 @@ def prescan(
     known = _feature_ids(look, reading, known)
     if reading.driver == "LIBKML":
         known = replace(known, dropped=frozenset(_unused(look)))
+    if reading.driver == "GPKG" and layer is not None:
+        known = replace(known, afterwards=MisfitSearch(request.path, layer).finish)
     if reading.driver not in _NO_NAIVE_TIMES:
         known = _with_zones(look, known)
     return known
@@ -123,7 +128,7 @@ def _csv(request: Request, known: Prescan) -> Prescan:
 
 
 def _xml(request: Request, known: Prescan) -> Prescan:
-    refuse_doctype(request.path)
+    refuse_bad_xml(request.path)
     return known
 
 

@@ -16,28 +16,22 @@ _LONGEST_RUN_BYTES = 256
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
-class _RootReached(Exception):  # noqa: N818  not an error
-    pass
+def refuse_bad_xml(path: str) -> None:
+    """Raise `FileProblemError` for XML that is not whole, or has a document type.
 
-
-def refuse_doctype(path: str) -> None:
-    """Raise `FileProblemError` for XML with a document type.
-
-    It defines entities, and GDAL leaves out what an entity stands for, or the whole rest of a file
-    whose entities grow too large, without a word. No schema of GML or KML asks for one.
+    A document type defines entities, and GDAL leaves out what one stands for, or all the rest of a
+    file whose entities grow too large, without a word. No schema of GML or KML asks for one. Of a
+    file that ends too early it takes what is there.
     """
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = _doctype
-    parser.StartElementHandler = _root
     try:
         with Path(path).open("rb") as file:
             while chunk := file.read(_CHUNK_BYTES):
                 parser.Parse(chunk)
-    except _RootReached:
-        return
+            parser.Parse(b"", True)
     except expat.ExpatError as error:
-        raise FileProblemError(f"it is not XML: {error}.", "Export the file anew.") from error
-    raise FileProblemError("it is not XML: it has no element.", "Export the file anew.")
+        raise FileProblemError(f"it is not whole XML: {error}.", "Export the file anew.") from error
 
 
 def _doctype(*_: object) -> None:
@@ -45,10 +39,6 @@ def _doctype(*_: object) -> None:
         "it has a document type definition (<!DOCTYPE …>), which is not accepted.",
         "Remove it, and write out the entities that it defines.",
     )
-
-
-def _root(*_: object) -> None:
-    raise _RootReached
 
 
 def refuse_nul(path: str) -> None:
