@@ -1,4 +1,4 @@
-"""The auditor's checks: one promise each; a check finds what breaks it and mends it when told to."""
+"""The auditor's checks, one promise each: find what breaks it, and mend it when told to."""
 
 from __future__ import annotations
 

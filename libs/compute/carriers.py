@@ -86,7 +86,7 @@ def _no_values(array: pa.Array, wanted: pa.DataType) -> pa.Array:
 
 
 def _is_decimal_of_parquet(kind: pa.DataType) -> bool:
-    return types.is_decimal(kind) and kind.scale >= 0
+    return bool(types.is_decimal(kind) and kind.scale >= 0)
 
 
 _SMALLINT = Carrier("smallint", _cast_to(pa.int16()), _cast_back)

@@ -1,4 +1,4 @@
-"""The formats that come in and go out, as tables; reading them is `libs.spatial_utils`' business."""
+"""The formats that come in and go out, as tables; reading them is not done here."""
 
 from __future__ import annotations
 

@@ -18,7 +18,6 @@ from libs.spatial_utils.raster_netcdf import is_hdf5, require_whole_netcdf
 from libs.spatial_utils.raster_staging import staged
 from libs.spatial_utils.raster_subdatasets import choose_subdataset, dataset_name
 
-
 PIXEL_COORDINATES = (0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 """A geotransform that says no more than columns and rows do: programs write it for none."""
 

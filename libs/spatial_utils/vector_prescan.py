@@ -18,7 +18,7 @@ from libs.spatial_utils.vector_drivers import KML_UNSET, WKT_COLUMNS, XY_COLUMNS
 from libs.spatial_utils.vector_encoding import shapefile_encoding
 from libs.spatial_utils.vector_gdal import GdalMessages, gdal_batches, gdal_layer
 from libs.spatial_utils.vector_geopackage import MisfitSearch
-from libs.spatial_utils.vector_text import refuse_cut_lines, refuse_bad_xml, refuse_nul
+from libs.spatial_utils.vector_text import refuse_bad_xml, refuse_cut_lines, refuse_nul
 from libs.spatial_utils.vector_wire import FileProblemError, Request
 
 _ZONED = r"(Z|[+-]\d\d(:?\d\d)?)$"

@@ -70,7 +70,6 @@ def test_a_small_file_is_committed_within_seconds_and_shows_on_dagsters_page(
     receipt = person.receipt(key)
     seconds = time.monotonic() - started
     record_property("manifest_to_receipt_s", round(seconds, 2))
-    print(f"\nmanifest upload to receipt: {seconds:.1f} s")
     assert receipt["outcome"] == "committed"
     assert seconds < 30
 
@@ -141,7 +140,7 @@ def test_a_cancelled_run_leaves_a_truthful_ledger_and_can_be_run_again(
     key = person.manifest([entry(person, crowd(tmp_path / "crowd.fgb"), "FlatGeobuf")])
     run_key = person.run_key(key)
     run_id = wait_until(lambda: page.runs_of(run_key))[0]["runId"]
-    wait_until(lambda: platform.compute.run_schemas())
+    wait_until(platform.compute.run_schemas)
     page.terminate(run_id)
     assert page.wait(run_id) == "CANCELED"
     record = wait_until(

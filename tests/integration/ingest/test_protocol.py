@@ -1,4 +1,4 @@
-"""One result for one submission; a batch is all or nothing; bad data is the user's, faults are ours."""
+"""One result for one submission, all or nothing; bad data is the user's fault, the rest ours."""
 
 import threading
 import uuid
@@ -8,7 +8,7 @@ import geopandas
 import pytest
 import shapely
 
-from libs.errors import TransientError
+from libs.errors import SpatialEtlError, TransientError
 from libs.ingest import BatchRejectedError, Committed, Ended, ManifestGoneError, receive
 from libs.models import BatchState, RunState
 from libs.settings import VaultSettings
@@ -61,7 +61,7 @@ def test_eight_submissions_to_one_dataset_at_once_are_versions_1_to_8(user, tmp_
     def run(upload):
         try:
             user.run(upload)
-        except Exception as error:
+        except SpatialEtlError as error:
             failures.append(error)
 
     threads = [threading.Thread(target=run, args=(upload,)) for upload in uploads]

@@ -34,7 +34,7 @@ def test_moments_are_stored_in_utc_at_the_precision_that_bson_keeps() -> None:
 
 
 def test_a_moment_without_a_zone_is_utc() -> None:
-    assert to_bson(datetime(2024, 1, 1)) == datetime(2024, 1, 1, tzinfo=timezone.utc)  # noqa: DTZ001
+    assert to_bson(datetime(2024, 1, 1)) == datetime(2024, 1, 1, tzinfo=timezone.utc)
 
 
 def test_parts_are_stored_as_plain_values() -> None:

@@ -106,7 +106,7 @@ def test_times_keep_their_zone(tmp_path: Path, read: Any) -> None:
         "2020-01-01T10:00:00Z\n"
     )
     got = read(csv(tmp_path, text), "CSV")
-    assert got.column("bare")[0] == dt.datetime(2020, 1, 1, 10)  # noqa: DTZ001
+    assert got.column("bare")[0] == dt.datetime(2020, 1, 1, 10)
     assert got.column("utc")[0] == dt.datetime(2020, 1, 1, 10, tzinfo=UTC)
     assert got.column("offset") == [
         dt.datetime(2020, 1, 1, 8, 0, 0, 500_000, UTC),

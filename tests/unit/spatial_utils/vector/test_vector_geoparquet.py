@@ -80,7 +80,7 @@ def test_every_type_survives_nested_ones_too(tmp_path: Path, read: Any) -> None:
         {
             "u64": pa.array([2**64 - 1, None], pa.uint64()),
             "dec": pa.array([decimal.Decimal("-12345678901234567890.123"), None]),
-            "us": pa.array([dt.datetime(2020, 1, 1, 0, 0, 0, 123456), None], pa.timestamp("us")),  # noqa: DTZ001
+            "us": pa.array([dt.datetime(2020, 1, 1, 0, 0, 0, 123456), None], pa.timestamp("us")),
             "ns_zoned": pa.array(
                 [1_600_000_000_123_456_789, None], pa.timestamp("ns", "Asia/Tokyo")
             ),

@@ -73,7 +73,7 @@ def test_times_of_geojson_keep_their_zone(tmp_path: Path, read: Any) -> None:
         },
     ]
     got = read(collection(tmp_path / "a.geojson", *(feature(**row) for row in rows)), "GeoJSON")
-    assert got.column("bare")[1] == dt.datetime(2020, 1, 1, 10, 0, 0, 250_000)  # noqa: DTZ001
+    assert got.column("bare")[1] == dt.datetime(2020, 1, 1, 10, 0, 0, 250_000)
     assert got.column("utc")[0] == dt.datetime(2020, 1, 1, 10, tzinfo=UTC)
     assert got.column("off")[0] == dt.datetime(2020, 1, 1, 8, tzinfo=UTC)
     assert got.column("mix")[1] == dt.datetime(2020, 1, 1, 15, 30, tzinfo=UTC)
