@@ -1,4 +1,4 @@
-"""Each vector format comes in: rows, attributes and geometries as an independent reader has them."""
+"""Each vector format comes in: rows, attributes, geometries as an independent reader has them."""
 
 import shutil
 import subprocess
