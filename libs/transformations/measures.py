@@ -51,6 +51,9 @@ _TOTALS = sql.SQL(
 )
 
 _PRODUCT = sql.SQL("a.vertices::numeric * b.vertices")
+_HASH_JOIN = sql.SQL("SET LOCAL enable_mergejoin = off; {}")
+"""Tables just made have no statistics, and so PostgreSQL would sort them, one on every core."""
+
 _UNKNOWN = sql.SQL("NULL::double precision")
 
 
@@ -102,7 +105,7 @@ class Change:
 
 
 def change_sql(tables: Compared, change: Change) -> sql.Composed:
-    """The query of one row that becomes a GeometryChange."""
+    """The query of one row that becomes a GeometryChange, after a setting for its transaction."""
     joined = _JOINED.format(
         before=_slim(tables, change, "a"),
         after=_slim(tables, change, "b"),
@@ -121,7 +124,7 @@ def change_sql(tables: Compared, change: Change) -> sql.Composed:
     values["largest_displacement_m"] = _displacement(tables, change, joined)
     if change.counts:
         values[change.counts] = sql.Identifier("rows_changed")
-    return _one_row(values, sums)
+    return _HASH_JOIN.format(_one_row(values, sums))
 
 
 def _slim(tables: Compared, change: Change, alias: str) -> sql.Composed:

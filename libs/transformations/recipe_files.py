@@ -58,7 +58,7 @@ def read_recipe(path: Path) -> VectorRecipe | RasterRecipe:
         data = yaml.load(path.read_text(encoding="utf-8"), Loader=_strict_loader())  # noqa: S506
     except OSError as error:
         raise RecipeError([Problem(where=path.name, what=f"cannot be read: {error}.")]) from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         what = f"is not YAML: {' '.join(str(error).split())}."
         raise RecipeError([Problem(where=path.name, what=what)]) from error
     try:
@@ -109,6 +109,8 @@ def _strict_loader() -> type[yaml.SafeLoader]:
         ) -> dict[Hashable, object]:
             seen: set[str] = set()
             for key, _ in node.value:
+                if not isinstance(key, yaml.ScalarNode):
+                    raise yaml.YAMLError("a key is a list or a mapping")
                 if key.value in seen:
                     place = f"line {key.start_mark.line + 1}"
                     raise yaml.YAMLError(f"the key {key.value!r} stands twice ({place})")

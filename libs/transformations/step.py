@@ -71,6 +71,7 @@ class VectorStep(Frozen, ABC):
         """A query of one row: the fields of GeometryChange by name and in order. None: no change.
 
         It joins both tables on `rid`, so it is asked after `generate_sql`, not after `keep_sql`.
+        A setting for the transaction may come before it.
         """
         return None
 
