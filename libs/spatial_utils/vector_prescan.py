@@ -18,7 +18,7 @@ from libs.spatial_utils.vector_drivers import KML_UNSET, WKT_COLUMNS, XY_COLUMNS
 from libs.spatial_utils.vector_encoding import shapefile_encoding
 from libs.spatial_utils.vector_gdal import GdalMessages, gdal_batches, gdal_layer
 from libs.spatial_utils.vector_geopackage import MisfitSearch
-from libs.spatial_utils.vector_text import refuse_bad_xml, refuse_cut_lines, refuse_nul
+from libs.spatial_utils.vector_text import look_at_json, refuse_bad_xml, refuse_cut_lines
 from libs.spatial_utils.vector_wire import FileProblemError, Request
 
 _ZONED = r"(Z|[+-]\d\d(:?\d\d)?)$"
@@ -133,8 +133,7 @@ def _xml(request: Request, known: Prescan) -> Prescan:
 
 
 def _json(request: Request, known: Prescan) -> Prescan:
-    refuse_nul(request.path)
-    return known
+    return replace(known, notes=(*known.notes, *look_at_json(request.path)))
 
 
 def _json_lines(request: Request, known: Prescan) -> Prescan:

@@ -13,6 +13,7 @@ _CHUNK_BYTES = 2**16
 _LARGE_CHUNK_BYTES = 2**23
 _TAIL_BYTES = 4096
 _LONGEST_RUN_BYTES = 256
+_FAR_BELOW_ZERO = re.compile(rb"[:\[,]\s*-\d{19}")
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -41,17 +42,22 @@ def _doctype(*_: object) -> None:
     )
 
 
-def refuse_nul(path: str) -> None:
-    """Raise `FileProblemError` for JSON with a NUL in a text: GDAL cuts the text off there."""
+def look_at_json(path: str) -> tuple[str, ...]:
+    """Notes on what GDAL will change; raises `FileProblemError` for a NUL, where it cuts a text."""
+    notes: tuple[str, ...] = ()
     with Path(path).open("rb") as file:
         before = b""
         while chunk := file.read(_LARGE_CHUNK_BYTES):
-            if _NUL.search(before + chunk):
+            part = before + chunk
+            if b"\\u0000" in part and _NUL.search(part):
                 raise FileProblemError(
                     "a text in it has a NUL character (\\u0000).",
                     "Remove it: no database holds NUL in a text.",
                 )
+            if not notes and _FAR_BELOW_ZERO.search(part):
+                notes = ("Integers below -10^18 are read as floating-point numbers.",)
             before = chunk[-_LONGEST_RUN_BYTES:]
+    return notes
 
 
 def refuse_cut_lines(path: str) -> None:

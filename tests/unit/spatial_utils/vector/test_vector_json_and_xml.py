@@ -29,7 +29,7 @@ def collection(path: Path, *features: dict[str, Any], **members: Any) -> Path:
 def test_every_type_of_geojson_survives(tmp_path: Path, read: Any) -> None:
     values = {
         "i": 1,
-        "big": -(2**62) - 1,
+        "big": 2**62 + 1,
         "f": 1.5,
         "yes": True,
         "text": "漢" * 30_000,
@@ -43,6 +43,12 @@ def test_every_type_of_geojson_survives(tmp_path: Path, read: Any) -> None:
     assert got.type_of("big") == pa.int64()
     assert pa.types.is_list(got.type_of("ints"))
     assert got.info.crs_wkt == "EPSG:4326"
+
+
+def test_integers_that_gdal_reads_as_floats_are_noted(tmp_path: Path, read: Any) -> None:
+    got = read(collection(tmp_path / "a.geojson", feature(v=-(2**62) - 1)), "GeoJSON")
+    assert got.type_of("v") == pa.float64()
+    assert any("-10^18" in note for note in got.info.notes)
 
 
 def test_mixed_and_nested_properties_come_out_as_json(tmp_path: Path, read: Any) -> None:
