@@ -71,12 +71,17 @@ class _Sheet:
         """Where positions lie; those that are no finite numbers are left out."""
         return [
             (
-                self.width / 2 + (position[0] - self.center_x) * self.scale_x,
-                self.height / 2 - (position[1] - self.center_y) * self.scale_y,
+                _near(self.width / 2 + (position[0] - self.center_x) * self.scale_x),
+                _near(self.height / 2 - (position[1] - self.center_y) * self.scale_y),
             )
             for position in cast("Sequence[Sequence[float]]", positions)
             if len(position) >= 2 and all(map(math.isfinite, position[:2]))
         ]
+
+
+def _near(pixel: float) -> float:
+    # Pillow counts pixels in 32 bits.
+    return max(-1e6, min(1e6, pixel))
 
 
 def picture_of_features(
@@ -120,7 +125,9 @@ def _parts(geometry: Geometry, sheet: _Sheet) -> Iterator[Part]:
     elif kind == "Point":
         yield "Point", [sheet.pixels([coordinates])]
     elif kind == "LineString":
-        yield "Line", [sheet.pixels(coordinates)]
+        line = sheet.pixels(coordinates)
+        if len(line) >= 2:
+            yield "Line", [line]
     elif kind == "Polygon":
         rings = [sheet.pixels(ring) for ring in cast("Sequence[object]", coordinates)]
         if len(rings[0]) >= 3:

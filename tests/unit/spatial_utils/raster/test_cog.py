@@ -49,7 +49,10 @@ def assert_same_raster(made: Path, source: Path) -> None:
         assert np.array_equal(cog.dataset_mask(), file.dataset_mask())
         assert cog.transform == file.transform
         assert cog.crs == file.crs
-        assert np.array_equal(cog.nodata, file.nodata, equal_nan=file.nodata is not None)
+        assert (cog.nodata is None) == (file.nodata is None)
+        if file.nodata is not None:  # a Float32 file may hold it with a double's digits
+            kept, wanted = (np.dtype(cog.dtypes[0]).type(f.nodata) for f in (cog, file))
+            assert np.array_equal(kept, wanted, equal_nan=True)
         assert cog.descriptions == file.descriptions
         assert (cog.scales, cog.offsets, cog.units) == (file.scales, file.offsets, file.units)
 
@@ -282,7 +285,7 @@ def test_a_mask_survives_a_reprojection(make_tiff: MakeTiff, make_cog: MakeCog) 
 def test_what_gdal_cannot_reproject_exactly_is_refused(
     dtype: str, make_tiff: MakeTiff, make_cog: MakeCog
 ) -> None:
-    with pytest.raises(InputError, match="input.tif.*without changing"):
+    with pytest.raises(InputError, match=r"input\.tif.*without changing"):
         make_cog(make_tiff(gradient(dtype=dtype)), target_crs="EPSG:4326")
 
 
@@ -290,9 +293,9 @@ def test_what_gdal_cannot_reproject_exactly_is_refused(
 def test_the_same_input_gives_the_same_bytes_whatever_the_machine(
     target_crs: str | None, make_tiff: MakeTiff, tmp_path: Path
 ) -> None:
-    source = make_tiff(gradient(1500, 1500, 3, "uint16"))
+    source = make_tiff(gradient(1100, 1100, 2, "uint16"))
     hashes = set()
-    for number, (workers, memory_mb) in enumerate([(1, 64), (2, 512), (2, 512)]):
+    for number, (workers, memory_mb) in enumerate([(1, 64), (2, 512)]):
         gdal = GDAL(timeout_s=120, memory_mb=memory_mb, workers=workers)
         folder = tmp_path / f"run-{number}"
         folder.mkdir()
