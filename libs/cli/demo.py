@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from libs.cli.demo_data import COUNTRIES_WORDS, GEOID_WORDS, countries, geoid
 from libs.cli.manifest_maker import Submission, make_submission
@@ -17,8 +17,6 @@ from libs.cli.submit_work import upload_bar
 from libs.cli.submitting import send, wait_for_all
 from libs.cli.terminal import Terminal
 from libs.cli.uploading import LandingZone
-from libs.cli.view import STATE_STYLES
-from libs.cli.view_submission import end_line
 from libs.settings import Settings
 from libs.stack import up
 
@@ -60,12 +58,7 @@ def _submit(
         sent = [send(submission, landing, registry, progress) for submission in submissions]
     names = [submission.manifest.batch_id for submission in submissions]
     with StageLines(terminal, names).shown() as lines:
-        done = wait_for_all(sent, landing, registry, lines, timeout_s)
-        for name, report in zip(names, done, strict=True):
-            if report.batch is not None:
-                style = STATE_STYLES.get(report.batch.state, "")
-                lines.ended(name, end_line(report, report.batch), style)
-    return done
+        return wait_for_all(sent, landing, registry, lines, timeout_s)
 
 
 def how_to_go_on(report: DemoReport) -> str:
@@ -74,7 +67,7 @@ def how_to_go_on(report: DemoReport) -> str:
     lines = ["To look further:"]
     for submission in report.submissions:
         for asset in submission.batch.assets if submission.batch else ():
-            name = asset.s3_uri.rsplit("/", 1)[-1]
+            name = asset.dataset_id.partition("/")[2] + PurePosixPath(asset.s3_uri).suffix
             lines += [
                 f"  {program} asset {asset.id}",
                 f"  {program} lineage {asset.dataset_id}@{asset.version}",

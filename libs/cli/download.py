@@ -36,4 +36,4 @@ def download(settings: Settings, identity: str, target: Path, *, overwrite: bool
         if got.sha256 != asset.content_hash:
             raise HashMismatchError(asset.uri, asset.content_hash, got.sha256)
         part.replace(target)
-    return Download(asset=AssetLine.of(asset), path=target.absolute())
+    return Download(asset=AssetLine.of(asset, settings.etl.dagster_url), path=target.absolute())

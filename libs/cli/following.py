@@ -56,6 +56,8 @@ class Listener(Protocol):
 
     def run_began(self, name: str, run: Run) -> None: ...
 
+    def batch_ended(self, name: str, batch: Batch, *, already_done: bool) -> None: ...
+
 
 @dataclass
 class Followed:
@@ -80,9 +82,17 @@ class Followed:
         run = registry.ledger.run_of_batch(batch.id)
         if run is not None and run.id not in self.before.run_ids:
             self._tell(run, listener)
-        self.batch = batch
-        self.ended_at = time.monotonic()
-        return self._is_over(batch)
+        if not self._is_over(batch):
+            self.batch = batch
+            return False
+        self.batch, self.ended_at = batch, time.monotonic()
+        listener.batch_ended(self.name, batch, already_done=self.already_done)
+        return True
+
+    @property
+    def already_done(self) -> bool:
+        """True when this very submission had ended before."""
+        return self.batch is not None and self.before.knew_the_end_of(self.batch)
 
     def _tell(self, run: Run, listener: Listener) -> None:
         if run.id != self._run_id:
@@ -120,7 +130,9 @@ def follow(
     while True:
         failure: TransientError | None = None
         try:
-            waiting = [item for item in waiting if not item.look(registry, listener)]
+            for item in list(waiting):
+                if item.look(registry, listener):
+                    waiting.remove(item)
         except TransientError as error:
             failure = error
         if not waiting:

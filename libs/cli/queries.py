@@ -14,7 +14,6 @@ from libs.cli.reports import (
     BatchReport,
     LineageReport,
     batch_report,
-    run_page,
 )
 from libs.ledger import Ledger
 from libs.models import Asset, Batch, BatchState
@@ -72,22 +71,22 @@ class Registry:
     def assets(self, project: str | None, limit: int) -> AssetList:
         """The newest version of each dataset."""
         found = self.ledger.current_assets(project, limit=limit)
-        return AssetList(assets=tuple(AssetLine.of(asset) for asset in found))
+        return AssetList(assets=tuple(AssetLine.of(asset, self.dagster_url) for asset in found))
 
     def asset(self, text: str) -> AssetReport:
         """One asset with its ledger document. Raises `NotFoundError`."""
         asset = self.find_asset(text)
         return AssetReport(
             asset=asset,
+            in_short=AssetLine.of(asset, self.dagster_url),
             versions=tuple(one.version for one in self.ledger.versions(asset.dataset_id)),
-            dagster_page=run_page(self.dagster_url, asset.run_id),
         )
 
     def lineage(self, text: str) -> LineageReport:
         """Where an asset came from. Raises `NotFoundError`."""
         asset = self.find_asset(text)
         return LineageReport(
-            asset=AssetLine.of(asset),
+            asset=AssetLine.of(asset, self.dagster_url),
             statement=asset.metadata.iso19115.lineage.statement,
             sources=asset.sources,
             recipe=asset.recipe,

@@ -43,12 +43,14 @@ class AssetLine(Frozen):
     bounds: Bounds | None
     recipe: str
     run_id: str
+    dagster_page: str
+    """Of the run that made it."""
     batch: ContentHash
     committed_at: Moment | None
     description: str
 
     @classmethod
-    def of(cls, asset: Asset) -> AssetLine:
+    def of(cls, asset: Asset, dagster_url: str) -> AssetLine:
         """The same asset in short."""
         vector, raster = asset.vector, asset.raster
         return cls(
@@ -65,6 +67,7 @@ class AssetLine(Frozen):
             bounds=asset.bounds,
             recipe=asset.recipe.name,
             run_id=asset.run_id,
+            dagster_page=run_page(dagster_url, asset.run_id),
             batch=asset.batch,
             committed_at=asset.committed_at,
             description=asset.metadata.description,
@@ -81,9 +84,9 @@ class AssetReport(Frozen):
     """`asset ID`: the ledger's document, and which other versions there are."""
 
     asset: Asset
+    in_short: AssetLine
     versions: tuple[int, ...]
     """All committed versions of its dataset, the newest first."""
-    dagster_page: str
 
 
 class LineageReport(Frozen):
@@ -220,7 +223,7 @@ def batch_report(
         ended_at=batch.ended_at,
         run=run,
         dagster_page=run_page(dagster_url, run.id) if run else None,
-        assets=tuple(AssetLine.of(asset) for asset in assets),
+        assets=tuple(AssetLine.of(asset, dagster_url) for asset in assets),
     )
 
 

@@ -6,7 +6,8 @@ import contextlib
 from collections.abc import Iterator, Sequence
 
 from libs.cli.terminal import Terminal, safe
-from libs.models import Run, StageRecord
+from libs.cli.view import STATE_STYLES
+from libs.models import Batch, Run, StageRecord
 
 
 class StageLines:
@@ -41,9 +42,13 @@ class StageLines:
         seconds = f"{record.seconds or 0:7.2f} s"
         self._line(name, record.stage.value, f"{seconds}  {record.detail}")
 
-    def ended(self, name: str, words: str, style: str) -> None:
+    def batch_ended(self, name: str, batch: Batch, *, already_done: bool) -> None:
         """One line for the end."""
-        self._line(name, "end", words, style)
+        self._now.pop(name, None)
+        self._status.update(self._summary())
+        words = "already done: the same submission ended before" if already_done else ""
+        style = STATE_STYLES.get(batch.state, "")
+        self._line(name, batch.state.value, words, style)
 
     def _line(self, name: str, what: str, words: str, style: str = "") -> None:
         self._terminal.say(f"{name:{self._width}}  {what:9}  {words}", style)

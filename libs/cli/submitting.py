@@ -95,7 +95,7 @@ def _answered(
     report = registry.report(followed.batch)
     return not_waited_for(sent, landing).model_copy(
         update={
-            "already_done": followed.before.knew_the_end_of(followed.batch),
+            "already_done": followed.already_done,
             "seconds": followed.ended_at - sent.committed_at,
             "batch": report,
             "receipt": _receipt(landing, report.receipt_uri),

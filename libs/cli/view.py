@@ -116,27 +116,32 @@ def asset_facts(asset: AssetLine, sources: Iterable[Source]) -> Iterator[tuple[s
     """What there is to say of one asset in short, hashes of both ends included."""
     yield "dataset", f"{asset.dataset_id}, version {asset.version}"
     yield "object", asset.s3_uri
-    yield "content hash", f"sha256 {asset.content_hash}"
+    yield "content sha256", asset.content_hash
     for source in sources:
-        yield "source hash", f"sha256 {source.sha256}  {source.uri.rsplit('/', 1)[-1]}"
+        yield source_hash(source.uri, source.sha256)
     yield "size", f"{extent(asset)}, {size(asset.size_bytes)}"
     yield "bounds", f"{box(asset.bounds)}  ({asset.crs or 'no CRS'})"
     yield "recipe", asset.recipe
     yield "run", asset.run_id
+    yield "Dagster page", asset.dagster_page
     yield "ledger id", asset.id
+
+
+def source_hash(uri: str, sha256: str) -> tuple[str, str]:
+    """The line of one source."""
+    return "source sha256", f"{sha256}  {uri.rsplit('/', 1)[-1]}"
 
 
 def asset_report(report: AssetReport) -> RenderableType:
     """One asset, its columns or bands, and the other versions."""
     asset = report.asset
     rows = [
-        *asset_facts(AssetLine.of(asset), asset.sources),
+        *asset_facts(report.in_short, asset.sources),
         ("committed", moment(asset.committed_at)),
         ("description", asset.metadata.description),
         ("tags", ", ".join(asset.metadata.tags)),
         ("uploader", asset.metadata.uploader),
         ("versions", ", ".join(map(str, report.versions))),
-        ("Dagster page", report.dagster_page),
         *(("note", note) for note in asset.notes),
     ]
     return Group(pairs(rows), "", _columns(asset))

@@ -53,7 +53,7 @@ def _steps(report: LineageReport) -> RenderableType:
 def changes(step: StepRecord) -> Iterator[str]:
     """What a step did to the geometries, in numbers with their units."""
     if step.change is None:
-        yield "no geometry"
+        yield "no geometry was changed"
         return
     change = step.change
     yield f"vertices {change.vertices_before:,} → {change.vertices_after:,}"

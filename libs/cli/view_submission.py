@@ -8,7 +8,7 @@ from rich.console import RenderableType
 
 from libs.cli.reports import BatchReport, Submitted
 from libs.cli.terminal import safe
-from libs.cli.view import STATE_STYLES, asset_facts, heading, pairs, problems, table
+from libs.cli.view import STATE_STYLES, asset_facts, heading, pairs, problems, source_hash, table
 from libs.models import BatchState, FileOutcome, Receipt
 
 
@@ -39,8 +39,7 @@ def _batch(report: Submitted, batch: BatchReport) -> Iterator[RenderableType]:
     yield heading(f"{report.manifest.batch_id}: {end_line(report, batch)}", f"bold {style}")
     sources = _sources(report.receipt)
     for asset in batch.assets:
-        facts = [*asset_facts(asset, ()), *sources.get(asset.id, ())]
-        yield pairs([*facts, ("Dagster page", batch.dagster_page or "")])
+        yield pairs([*asset_facts(asset, ()), *sources.get(asset.id, ())])
     skipped = [file.path for file in batch.files if file.outcome is FileOutcome.SKIPPED]
     if skipped:
         yield heading(f"Skipped: {', '.join(skipped)}", "yellow")
@@ -59,10 +58,7 @@ def _sources(receipt: Receipt | None) -> dict[str, list[tuple[str, str]]]:
     if receipt is None:
         return {}
     return {
-        file.asset_id: [
-            ("source hash", f"sha256 {sha256}  {uri.rsplit('/', 1)[-1]}")
-            for uri, sha256 in file.source_sha256.items()
-        ]
+        file.asset_id: [source_hash(uri, sha256) for uri, sha256 in file.source_sha256.items()]
         for file in receipt.files
         if file.asset_id
     }
