@@ -153,6 +153,8 @@ def _vault(paths: StackPaths, identity: Identity) -> Program:
         environment={
             "MINIO_ROOT_USER": identity.vault_admin.name,
             "MINIO_ROOT_PASSWORD": identity.vault_admin.clear,
+            # MinIO makes a folder for certificates there, and uses those that it finds.
+            "HOME": str(paths.vault),
         },
         folder=paths.state,
     )  # fmt: skip
