@@ -153,6 +153,7 @@ def _vault(paths: StackPaths, identity: Identity) -> Program:
         environment={
             "MINIO_ROOT_USER": identity.vault_admin.name,
             "MINIO_ROOT_PASSWORD": identity.vault_admin.clear,
+            "MINIO_BROWSER": "off",  # no page of its own: one door less
             # MinIO makes a folder for certificates there, and uses those that it finds.
             "HOME": str(paths.vault),
         },

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     import psycopg
 
 DATABASE = "compute"
-_CODE = ("libs/models/*.py", "libs/ledger/**/*.py", "libs/vault/*.py", "libs/stack/*.py")
+_CODE = (
+    "libs/models/*.py",
+    "libs/ledger/**/*.py",
+    "libs/vault/*.py",
+    "libs/vault/policies/*.json",
+    "libs/stack/*.py",
+)
 """What decides how servers are provisioned: a change of it is a reason to do so again."""
 
 
