@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 from psycopg import sql
 
@@ -111,7 +112,7 @@ class _Packed:
 
     def _pack(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         layout = self._layout
-        row_ids = pa.array(range(self.row_count, self.row_count + batch.num_rows), pa.int64())
+        row_ids = np.arange(self.row_count, self.row_count + batch.num_rows, dtype=np.int64)
         attributes = {
             f"c{index}": self._pack_column(batch.column(source), field.name, carrier)
             for index, (source, field, carrier) in enumerate(
@@ -119,7 +120,9 @@ class _Packed:
             )
         }
         geometry = _wkb_of(batch.column(layout.geometry_index))
-        return pa.record_batch({ROW_ID_COLUMN: row_ids, GEOMETRY_COLUMN: geometry, **attributes})
+        return pa.record_batch(
+            {ROW_ID_COLUMN: pa.array(row_ids), GEOMETRY_COLUMN: geometry, **attributes}
+        )
 
     def _pack_column(self, array: pa.Array, name: str, carrier: Carrier) -> pa.Array:
         try:

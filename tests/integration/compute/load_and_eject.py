@@ -52,7 +52,7 @@ def main() -> None:
             write_geoparquet(stream, TARGET, schema=stream.schema, crs=None)
     ended = time.monotonic()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(f"load {at_load - started:.2f} s, eject {ended - at_load:.2f} s, peak {peak}")
+    sys.stdout.write(f"load {at_load - started:.2f} s, eject {ended - at_load:.2f} s, peak {peak}")
 
 
 main()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import uuid
 from pathlib import Path
 
@@ -72,11 +74,8 @@ def test_the_same_input_gives_the_same_bytes_in_another_run_and_with_other_worke
     assert len(hashes) == 1
 
 
-def test_memory_does_not_grow_with_the_data(settings, tmp_path: Path) -> None:
-    """In a process of its own: four times the rows take hardly more memory."""
-    import subprocess
-    import sys
-
+def test_memory_does_not_grow_with_the_data(tmp_path: Path) -> None:
+    """In a process of its own: four times the rows, some 90 MB, take hardly more memory."""
     script = (Path(__file__).parent / "load_and_eject.py").read_text()
     peaks = []
     for rows in (100_000, 400_000):
@@ -88,7 +87,7 @@ def test_memory_does_not_grow_with_the_data(settings, tmp_path: Path) -> None:
             timeout=240,
         )
         peaks.append(int(done.stdout.split()[-1]))
-    assert peaks[1] < peaks[0] + 60, f"peaks in MiB: {peaks}"
+    assert peaks[1] < peaks[0] * 1.3, f"peaks in MiB: {peaks}"
 
 
 def test_a_schema_of_only_a_geometry_is_enough(compute: PostGIS, tmp_path: Path) -> None:
