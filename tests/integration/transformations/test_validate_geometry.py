@@ -115,6 +115,7 @@ def test_keep_keeps_what_is_invalid(workbench) -> None:
     assert workbench.geometries() == [BOW_TIE]
 
 
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
 def test_coordinates_that_are_no_numbers_are_refused_and_not_repaired_away(workbench) -> None:
     workbench.load([BOW_TIE, Polygon([(0, 0), (1, math.nan), (1, 1)]), Point(math.inf, 1)])
     with pytest.raises(StepRefusedRowsError) as caught:

@@ -131,3 +131,9 @@ def test_a_measure_that_is_no_number_is_unknown() -> None:
     assert change.largest_displacement_m is None
     assert change.area_before_m2 == 1.5
     assert change.vertices_after == 4
+
+
+def test_measures_have_the_digits_that_repeat() -> None:
+    first = change_of((5, 4, 1.0, 2226414434.5567284, 0.0, 0, 0, 0))
+    second = change_of((5, 4, 1.0, 2226414434.5567474, 0.0, 0, 0, 0))
+    assert first == second
