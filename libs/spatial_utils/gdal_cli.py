@@ -96,6 +96,11 @@ class GDAL:
         """Whether the kernel keeps the programs from files outside their work folder."""
         return gdal_confine.landlock_version() > 0
 
+    @property
+    def cache_mb(self) -> int:
+        """GDAL's block cache, MiB."""
+        return max(32, self.memory_mb // 2)
+
     def version(self) -> str:
         """GDAL's version, `3.6.2`.
 
@@ -181,7 +186,7 @@ class GDAL:
 
     def _options(self) -> dict[str, str]:
         return {
-            "GDAL_CACHEMAX": str(max(32, self.memory_mb // 2)),
+            "GDAL_CACHEMAX": str(self.cache_mb),
             "GDAL_NUM_THREADS": str(self.workers),
             "CPL_DEBUG": "OFF",
             # Where a GeoTIFF lies is said in it or in its world file, never in .aux.xml or .tab.

@@ -18,6 +18,8 @@ _WORDS_LINES = 3
 _HARMLESS = re.compile(r"PROJ: |[Rr]eprojection failed|Too many points|failed to transform")
 """Errors that a good reprojection writes: corners of the target with no place in the source."""
 
+_OUT_OF_MEMORY = re.compile(r"cannot allocate|out of memory", re.IGNORECASE)
+
 
 class GDALTimeoutError(LimitExceededError):
     """A GDAL program took longer than its time-out."""
@@ -93,7 +95,8 @@ def error_of(
         )
     if outcome.ended in (Ended.OUT_OF_TIME, Ended.OUT_OF_CPU):
         return GDALTimeoutError(about, program, timeout_s)
-    return _fault_of_the_file(outcome.ended, program, about, words)
+    ended = Ended.OUT_OF_MEMORY if _OUT_OF_MEMORY.search(outcome.stderr) else outcome.ended
+    return _fault_of_the_file(ended, program, about, words)
 
 
 def _fault_of_the_file(

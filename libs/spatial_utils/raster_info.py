@@ -12,6 +12,7 @@ from libs.spatial_utils.raster_geometry import GeoTransform
 from libs.spatial_utils.raster_limits import (
     RASTER_MAX_BYTES,
     require_plausible_size,
+    require_readable_blocks,
     uncompressed_bytes,
 )
 from libs.spatial_utils.raster_netcdf import is_hdf5, require_whole_netcdf
@@ -82,9 +83,12 @@ def inspect_raster(
             ),
         )
     info = choice.info
+    if not info.bands:
+        raise UnreadableFileError(about, "it has no bands.", "Submit a raster with pixels.")
     require_plausible_size(
         info, file_bytes=path.stat().st_size, max_bytes=raster_max_bytes, about=about
     )
+    require_readable_blocks(info, memory_bytes=gdal.cache_mb * 2**20, about=about)
     return _described(info, driver, choice.name, choice.notes, about)
 
 
@@ -101,8 +105,6 @@ def _require_safe_netcdf(gdal: GDAL, path: Path, about: str) -> None:
 def _described(
     info: DatasetInfo, driver: str, subdataset: str | None, notes: tuple[str, ...], about: str
 ) -> RasterInfo:
-    if not info.bands:
-        raise UnreadableFileError(about, "it has no bands.", "Submit a raster with pixels.")
     wkt = info.coordinate_system.wkt if info.coordinate_system else ""
     return RasterInfo(
         driver=driver,

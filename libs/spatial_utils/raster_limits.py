@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from libs.spatial_utils.errors import LimitExceededError
 from libs.spatial_utils.gdal_info import DatasetInfo
 
@@ -59,4 +61,26 @@ def require_plausible_size(
             about,
             f"its header declares {size}, in a file of {file_bytes} bytes, which cannot hold them.",
             "Check that the file is whole; crop an image that is empty for the most part.",
+        )
+
+
+def require_readable_blocks(info: DatasetInfo, *, memory_bytes: int, about: str) -> None:
+    """Refuse a raster whose blocks, each read whole, do not fit in GDAL's block cache.
+
+    Every line of pixels would be paid for with the decompression of a whole block.
+
+    Raises:
+        LimitExceededError: it is such a one.
+    """
+    largest = max(
+        math.prod(band.block) * BYTES_OF_TYPE.get(band.data_type, 16) for band in info.bands
+    )
+    if largest > memory_bytes:
+        columns, rows = info.bands[0].block
+        raise LimitExceededError.of(
+            about,
+            f"it is stored in blocks of {columns} x {rows} pixels, {largest} bytes each; GDAL may "
+            f"hold {memory_bytes} at once.",
+            "Store it in tiles (gdal_translate -co TILED=YES IN.tif OUT.tif), or have "
+            "ETL_GDAL_MEMORY_MB raised.",
         )

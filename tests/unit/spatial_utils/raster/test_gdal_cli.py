@@ -158,9 +158,10 @@ def test_a_crash_is_the_files_fault(tmp_path: Path) -> None:
         mocked("kill -SEGV $$").run("gdal_translate", [], work_dir=tmp_path, about="a.tif")
 
 
-def test_too_little_memory_names_the_setting(tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", ["Out of memory", "block.cpp, 1108: cannot allocate 4 bytes"])
+def test_too_little_memory_names_the_setting(words: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="ETL_GDAL_MEMORY_MB"):
-        mocked("echo 'ERROR 2: Out of memory' >&2; exit 1").run(
+        mocked(f"echo 'ERROR 2: {words}' >&2; exit 1").run(
             "gdal_translate", [], work_dir=tmp_path, about="a.tif"
         )
 

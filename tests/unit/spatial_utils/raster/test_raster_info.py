@@ -189,6 +189,17 @@ def test_more_pixels_than_the_limit_are_refused(make_tiff: MakeTiff, inspect: In
         inspect(path, raster_max_bytes=1599)
 
 
+def test_blocks_that_do_not_fit_in_memory_are_refused(make_tiff: MakeTiff, tmp_path: Path) -> None:
+    side = 6000 // 16 * 16
+    layout = {"tiled": True, "blockxsize": side, "blockysize": side, "compress": "zstd"}
+    path = make_tiff(np.zeros((1, side, side), "uint8"), **layout)
+    small = GDAL(timeout_s=60, memory_mb=64, workers=1)
+    with pytest.raises(LimitExceededError, match="TILED=YES"):
+        inspect_raster(small, path, driver="GTiff", layer=None, work_dir=tmp_path)
+    large = GDAL(timeout_s=60, memory_mb=128, workers=1)
+    inspect_raster(large, path, driver="GTiff", layer=None, work_dir=tmp_path)
+
+
 def test_names_cannot_change_what_gdal_opens(
     make_tiff: MakeTiff, translate: Translate, inspect: Inspect, tmp_path: Path
 ) -> None:
