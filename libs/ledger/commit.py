@@ -6,6 +6,7 @@ Both functions recognise their own earlier work, so that a lost reply is answere
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from pymongo.client_session import ClientSession
@@ -30,6 +31,31 @@ MetadataOf = Callable[[AssetDraft, int, str], AssetMetadata]
 """Makes an asset's metadata from its draft, its version and its key; may be called repeatedly."""
 
 
+@dataclass(frozen=True)
+class _Terms:
+    """What all reservations of one call have in common."""
+
+    fence: int
+    lake_bucket: str
+    metadata_of: MetadataOf
+
+    def reservation(self, draft: AssetDraft, version: int, reserved_at: datetime) -> Asset:
+        key = object_key(draft.dataset_id, version, draft.content_hash, draft.format.suffix)
+        fields = {name: getattr(draft, name) for name in AssetDraft.model_fields}
+        return Asset.model_validate(
+            {
+                **fields,
+                "state": AssetState.PENDING,
+                "version": version,
+                "s3_bucket": self.lake_bucket,
+                "s3_key": key,
+                "fence": self.fence,
+                "metadata": self.metadata_of(draft, version, key),
+                "reserved_at": reserved_at,
+            }
+        )
+
+
 class CommitProtocol(BatchProtocol):
     """Reserve, then commit."""
 
@@ -48,22 +74,7 @@ class CommitProtocol(BatchProtocol):
         is lost, `ReservationError` when an asset of that id is committed or another's.
         """
         _refuse_strangers(fingerprint, drafts)
-
-        def reservation(draft: AssetDraft, version: int, reserved_at: datetime) -> Asset:
-            key = object_key(draft.dataset_id, version, draft.content_hash, draft.format.suffix)
-            fields = {name: getattr(draft, name) for name in AssetDraft.model_fields}
-            return Asset.model_validate(
-                {
-                    **fields,
-                    "state": AssetState.PENDING,
-                    "version": version,
-                    "s3_bucket": lake_bucket,
-                    "s3_key": key,
-                    "fence": fence,
-                    "metadata": metadata_of(draft, version, key),
-                    "reserved_at": reserved_at,
-                }
-            )
+        terms = _Terms(fence, lake_bucket, metadata_of)
 
         def body(session: ClientSession) -> tuple[Asset, ...]:
             self._touch(session, fingerprint, fence)
@@ -77,7 +88,7 @@ class CommitProtocol(BatchProtocol):
                     if before
                     else self._next_version(session, draft.dataset_id)
                 )
-                assets[draft.id] = reservation(draft, *slot)
+                assets[draft.id] = terms.reservation(draft, *slot)
             self._store(session, assets, known)
             return tuple(assets[draft.id] for draft in drafts)
 
