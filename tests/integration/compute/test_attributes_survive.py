@@ -117,13 +117,13 @@ def _column(leaf: tuple, rows: int) -> st.SearchStrategy[pa.Array]:
 
 @st.composite
 def tables(draw: st.DrawFn) -> pa.Table:
-    rows = draw(st.integers(0, 5))
-    leaves = draw(st.lists(st.sampled_from(LEAVES), min_size=1, max_size=8))
+    rows = draw(st.integers(0, 8))
+    leaves = draw(st.lists(st.sampled_from(LEAVES), min_size=1, max_size=20))
     return pa.table({f"column {i}": draw(_column(leaf, rows)) for i, leaf in enumerate(leaves)})
 
 
 @hypothesis_settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(table=tables())
 def test_any_value_of_any_type_comes_out_as_it_went_in(

@@ -204,8 +204,8 @@ def test_a_coordinate_outside_its_crs_is_the_inputs_fault(
 
 
 def test_a_stream_can_be_left_in_the_middle(compute: PostGIS, schema: RunSchema) -> None:
-    table = many_polygons(200_000, seed=3)
+    table = many_polygons(60_000, seed=3)
     loaded = compute.load_arrow(table.to_reader(), schema=schema, geometry_index=1)
     with compute.stream_table(schema, loaded.table, loaded) as stream:
         next(iter(stream))
-    assert compute.table_count(schema, loaded.table) == 200_000
+    assert compute.table_count(schema, loaded.table) == 60_000

@@ -75,10 +75,10 @@ def test_the_same_input_gives_the_same_bytes_in_another_run_and_with_other_worke
 
 
 def test_memory_does_not_grow_with_the_data(tmp_path: Path) -> None:
-    """In a process of its own: four times the rows, some 90 MB, take hardly more memory."""
+    """In a process of its own: four times the rows, some 60 MB, take hardly more memory."""
     script = (Path(__file__).parent / "load_and_eject.py").read_text()
     peaks = []
-    for rows in (100_000, 400_000):
+    for rows in (60_000, 240_000):
         done = subprocess.run(
             [sys.executable, "-c", script, str(rows), str(tmp_path / "out.parquet")],
             capture_output=True,
