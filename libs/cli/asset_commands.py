@@ -21,7 +21,8 @@ def assets(
     from libs.cli.view import asset_list
     from libs.settings import Settings
 
-    found = Registry.connect(Settings()).assets(project, limit)
+    with Registry.connect(Settings()) as registry:
+        found = registry.assets(project, limit)
     Terminal(as_json=as_json).result(found, asset_list(found))
 
 
@@ -35,7 +36,8 @@ def asset(identity: AssetArgument, as_json: JsonOption = False) -> None:
     from libs.cli.view import asset_report
     from libs.settings import Settings
 
-    report = Registry.connect(Settings()).asset(identity)
+    with Registry.connect(Settings()) as registry:
+        report = registry.asset(identity)
     Terminal(as_json=as_json).result(report, asset_report(report))
 
 
@@ -49,7 +51,8 @@ def lineage(identity: AssetArgument, as_json: JsonOption = False) -> None:
     from libs.cli.view_lineage import lineage as lineage_view
     from libs.settings import Settings
 
-    report = Registry.connect(Settings()).lineage(identity)
+    with Registry.connect(Settings()) as registry:
+        report = registry.lineage(identity)
     Terminal(as_json=as_json).result(report, lineage_view(report))
 
 

@@ -29,10 +29,9 @@ def status(
     from libs.settings import Settings
 
     terminal = Terminal(as_json=as_json)
-    registry = Registry.connect(Settings())
+    with Registry.connect(Settings()) as registry:
+        found = registry.recent_batches(limit) if batch is None else registry.find_batches(batch)
     if batch is None:
-        found = registry.recent_batches(limit)
         terminal.result(found, batch_list(found))
     else:
-        found = registry.find_batches(batch)
         terminal.result(found, *(batch_report(one) for one in found.batches))

@@ -32,10 +32,11 @@ def run_demo(terminal: Terminal, state: Path, timeout_s: float) -> DemoReport:
     if not stack.changed:
         terminal.say("is running already")
     settings = Settings(env_file=stack.env_file)
-    landing, registry = LandingZone.connect(settings), Registry.connect(settings)
+    landing = LandingZone.connect(settings)
     submissions = _submissions(settings, stack.state, landing.bucket)
     terminal.say(f"Two submissions, as the landing user {settings.uploader.access_key!r}:", "bold")
-    done = _submit(terminal, submissions, landing, registry, timeout_s)
+    with Registry.connect(settings) as registry:
+        done = _submit(terminal, submissions, landing, registry, timeout_s)
     return DemoReport(stack=stack, submissions=tuple(done))
 
 

@@ -21,7 +21,8 @@ def download(settings: Settings, identity: str, target: Path, *, overwrite: bool
         ObjectLostError: its object is gone.
         HashMismatchError: the object is not what was committed.
     """
-    asset = Registry.connect(settings).find_asset(identity)
+    with Registry.connect(settings) as registry:
+        asset = registry.find_asset(identity)
     if target.is_dir():
         target = target / PurePosixPath(asset.s3_key).name
     if target.exists() and not overwrite:

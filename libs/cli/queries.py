@@ -39,6 +39,16 @@ class Registry:
             dagster_url=settings.etl.dagster_url,
         )
 
+    def close(self) -> None:
+        """Give the connections back."""
+        self.ledger.close()
+
+    def __enter__(self) -> Registry:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def recent_batches(self, limit: int) -> BatchList:
         """The batches received last."""
         return self._list(self.ledger.recent_batches(limit))

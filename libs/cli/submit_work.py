@@ -18,7 +18,7 @@ from libs.cli.stage_lines import StageLines
 from libs.cli.submitting import (
     Sent,
     not_waited_for,
-    registry_or_none,
+    registry_if_any,
     send,
     wait_for_all,
     wait_in_the_bucket,
@@ -42,11 +42,15 @@ def run_submit(
     landing = LandingZone.connect(settings)
     sources = look_at_all(files, wishes, settings.etl)
     submission = make_submission(sources, words, landing.bucket)
-    registry = None if timeout_s is None else registry_or_none(settings)
-    with upload_bar(terminal, [submission]) as progress:
-        sent = send(submission, landing, registry, progress)
-    terminal.say(f"manifest sent: s3://{landing.bucket}/{submission.manifest_key}")
-    report = _answer(terminal, sent, landing, registry, timeout_s)
+    with registry_if_any(settings) as registry:
+        with upload_bar(terminal, [submission]) as progress:
+            sent = send(submission, landing, registry, progress)
+        terminal.say(f"manifest sent: s3://{landing.bucket}/{submission.manifest_key}")
+        try:
+            report = _answer(terminal, sent, landing, registry, timeout_s)
+        except KeyboardInterrupt:
+            terminal.say(f"The work goes on: `spatial-etl status {submission.manifest.batch_id}`.")
+            raise
     terminal.result(report, *submitted(report))
     raise typer.Exit(code_of(report))
 

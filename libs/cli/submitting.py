@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from libs.cli.following import Before, Followed, Listener, follow, follow_in_the_bucket
@@ -29,12 +30,16 @@ class Sent:
     """On the monotonic clock."""
 
 
-def registry_or_none(settings: Settings) -> Registry | None:
+@contextmanager
+def registry_if_any(settings: Settings) -> Iterator[Registry | None]:
     """The ledger, where the settings name one: a mere landing user has none."""
     try:
-        return Registry.connect(settings)
+        registry = Registry.connect(settings)
     except ConfigError:
-        return None
+        yield None
+        return
+    with registry:
+        yield registry
 
 
 def send(

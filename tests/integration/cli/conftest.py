@@ -5,16 +5,16 @@ the manifests of this session, and does what the ops do.
 """
 
 import contextlib
+import io
 import json
 import os
-import subprocess
-import sys
 import threading
 import urllib.error
 import urllib.request
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -38,20 +38,29 @@ def name():
 
 @pytest.fixture(scope="session")
 def spatial_etl(settings):
-    """Runs the program as a user's shell does."""
+    """Runs the program's entry point; in this process, since starting Python costs most of a run.
 
-    def run(*arguments, cwd=None, **environment):
-        ended = subprocess.run(
-            [sys.executable, "-m", "libs.cli", *map(str, arguments)],
-            cwd=cwd,
-            env={**os.environ, **_env_file(), **environment},
-            capture_output=True,
-            timeout=180,
-            check=False,
-        )
-        return Ended(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
+    That it starts by itself, and how it ends then, is what the unit tests look at.
+    """
+    from libs.cli.main import main
+
+    def run(*arguments, **environment):
+        out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+        with (
+            mock.patch.dict(os.environ, {**_env_file(), **environment}),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            pytest.raises(SystemExit) as ended,
+        ):
+            main([str(argument) for argument in arguments])
+        return Ended(ended.value.code or 0, _text_of(out), _text_of(err))
 
     return run
+
+
+def _text_of(stream):
+    stream.flush()
+    return stream.buffer.getvalue().decode("utf-8")
 
 
 def _env_file():

@@ -204,6 +204,33 @@ def test_a_download_never_overwrites_and_never_keeps_wrong_bytes(countries, spat
     assert re.fullmatch(r".*/countries-[0-9a-f]{12}\.parquet", into_folder["path"])
 
 
+@pytest.fixture
+def altered(submit, points, vault, spatial_etl):
+    """A committed asset whose object somebody with the pipeline's rights has overwritten."""
+    (asset,) = submit(points("altered.gpkg"), batch="altered").document["batch"]["assets"]
+    bucket, _, key = asset["s3_uri"].removeprefix("s3://").partition("/")
+    before = vault.stat(bucket, key)
+    body = vault.read_bytes(bucket, key, etag=None, max_bytes=10_000_000)
+    vault.put_bytes(bucket, key, b"X" + body[1:], metadata=before.metadata)
+    yield asset
+    vault.put_bytes(bucket, key, body, metadata=before.metadata)
+
+
+def test_altered_bytes_are_never_kept_and_end_with_5(altered, spatial_etl, tmp_path):
+    ended = spatial_etl("get", altered["id"], tmp_path / "a.parquet")
+    assert ended.code == 5
+    assert altered["content_hash"] in ended.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_audit_that_finds_a_loss_ends_with_6_and_names_the_asset(altered, spatial_etl):
+    ended = spatial_etl("audit", "--verify-bytes", "--json")
+    assert ended.code == 6, ended.err
+    found = {item["kind"]: item for item in ended.document["findings"]}
+    assert altered["dataset_id"] in found["altered_object"]["subject"]
+    assert altered["dataset_id"] in spatial_etl("audit", "--verify-bytes").out
+
+
 def test_waiting_ends_with_7_when_nobody_takes_the_manifest_up(spatial_etl, points, name):
     ended = spatial_etl(
         "submit", points("late.gpkg"), "--project", name, "--intent", "ingest_vector",
