@@ -40,7 +40,12 @@ stack-down: ## stop it; its data stays
 	@if [ -x $(bin)/python ]; then $(bin)/python -m libs.stack down; fi
 
 clean: ## stop the stacks, and delete their data, the .venv and all caches
-	@if [ -x $(bin)/python ]; then for state in .stack .stack-test; do \
-	  $(bin)/python -m libs.stack down --purge --state $$state || exit 1; done; fi
-	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@for state in .stack .stack-test; do [ ! -d $$state ] || $(MAKE) -s purge STATE=$$state || exit 1; done
+	@rm -rf .venv .stack-test-logs build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache \
+	  .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: purge
+purge:
+	@scripts/bootstrap.sh demo
+	@$(bin)/python -m libs.stack down --purge --state $(STATE)
