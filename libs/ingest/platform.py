@@ -35,7 +35,7 @@ class Platform:
         return cls(
             vault=Vault.connect(settings.vault),
             ledger=Ledger.connect(settings.ledger),
-            compute=PostGIS.connect(settings.compute),
+            compute=PostGIS.connect(settings.compute, workers=settings.etl.workers),
             gdal=GDAL.from_settings(settings.etl),
             recipes=RecipeRegistry.load(settings.etl.recipes_dir),
             limits=settings.etl,

@@ -25,8 +25,8 @@ def transform_raster(platform: Platform, job: Job, item: InspectedRaster) -> Tra
     recipe = work.recipe.recipe
     assert isinstance(recipe, RasterRecipe)  # noqa: S101  resolved by the file's kind
     folder = file_folder(platform.limits, job.run_id, work.index)
-    require_room(platform.limits, sum(source.size_bytes for source in item.fetched.sources))
     options = cog_options(recipe, item)
+    require_room(platform.limits, _needed_bytes(item, options))
     started_at, started = utc_now(), time.monotonic()
     cog = write_cog(
         platform.gdal,
@@ -51,6 +51,11 @@ def transform_raster(platform: Platform, job: Job, item: InspectedRaster) -> Tra
     crs = describe(options.target_crs) if options.target_crs else item.crs
     notes = (*item.info.notes, *cog.notes)
     return TransformedRaster(inspected=item, crs=crs, cog=cog, steps=steps, notes=notes)
+
+
+def _needed_bytes(item: InspectedRaster, options: CogOptions) -> int:
+    """An upper bound: a reprojected raster lies there uncompressed before it becomes a COG."""
+    return item.info.uncompressed_bytes * (2 if options.reprojects else 1)
 
 
 def cog_options(recipe: RasterRecipe, item: InspectedRaster) -> CogOptions:

@@ -10,8 +10,10 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from libs.spatial_utils.gdal_confine import confine, landlock_version
 from libs.spatial_utils.vector_drivers import PARQUET, READINGS, all_drivers
 from libs.spatial_utils.vector_wire import (
     EXIT_PROBLEM,
@@ -22,6 +24,8 @@ from libs.spatial_utils.vector_wire import (
     Request,
     write_frame,
 )
+
+_SYSTEM_FOLDERS = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/share", "/etc/ld.so.cache")
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,12 +58,14 @@ def _read(request: Request, out: IO[bytes]) -> None:
     if request.format == PARQUET:
         from libs.spatial_utils.vector_parquet import open_parquet
 
+        _shut_in(request.path)
         with open_parquet(request) as layer:
             _send(layer, out)
         return
     allow_only(READINGS[request.format].driver)
     from libs.spatial_utils.vector_ogr import open_ogr
 
+    _shut_in(request.path)
     with open_ogr(request) as layer:
         _send(layer, out)
 
@@ -76,6 +82,17 @@ def allow_only(driver: str) -> None:
     there = set(pyogrio.list_drivers())
     if there != {driver}:
         raise RuntimeError(f"GDAL has the drivers {sorted(there)}, not just {driver!r}")
+
+
+def _shut_in(path: str) -> None:
+    """Leave nothing to see but the file's own folder and our libraries, and no network.
+
+    Only where the kernel has Landlock; the drivers are chosen and the environment is empty anyway.
+    """
+    if not landlock_version():
+        return
+    ours = (sys.prefix, sys.base_prefix, str(Path(__file__).parents[2]), *_SYSTEM_FOLDERS)
+    confine([*ours, str(Path(path).parent)], [os.environ["TMPDIR"], "/dev/null"])
 
 
 class _NotHere:

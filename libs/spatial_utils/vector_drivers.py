@@ -113,7 +113,7 @@ LOSSES = (
 )
 """Words of those GDAL warnings that mean: another value is handed out than stands in the file."""
 
-CHATTER = ("Measured (M) geometry types are not supported",)
+CHATTER = ("Measured (M) geometry types are not supported", "GFS file saving asked, but failed")
 """Words of warnings that are not about what is handed out; the measures are there, as WKB."""
 
 GDAL_CHILD_OPTIONS = {

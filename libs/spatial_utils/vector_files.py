@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from libs.models.formats import INPUT_FORMATS
@@ -15,13 +12,10 @@ from libs.spatial_utils.sandbox import ChildLimits
 from libs.spatial_utils.vector_info import VectorSource
 
 
-@contextmanager
-def local_file(
-    source: VectorSource, limits: ChildLimits, work_dir: Path
-) -> Iterator[tuple[Path, str | None]]:
+def local_file(source: VectorSource, limits: ChildLimits, folder: Path) -> tuple[Path, str | None]:
     """The path that GDAL is given, and the layer that is left to choose in it.
 
-    Raises `UnreadableFileError` or `ArchiveError`.
+    An archive is unpacked into `folder`, which the caller removes. Raises `UnreadableFileError` or `ArchiveError`.
     """
     path, driver, layer, name = source.path, source.driver, source.layer, source.name
     if not path.is_file():
@@ -33,26 +27,19 @@ def local_file(
                 name, f"{driver} is read from a zip archive.", f"Name it {path.stem}.gdb.zip."
             )
         _refuse_missing_parts(path, driver, name)
-        yield path, layer
-        return
-    with _unpacked(path, limits, work_dir) as files:
-        if driver == "OpenFileGDB":
-            yield _geodatabase(files, name), layer
-            return
-        chosen = _shapefile(files, layer, name)
-        _refuse_missing_parts(chosen, driver, f"{name}, {chosen.name}")
-        yield chosen, None
+        return path, layer
+    files = _unpacked(path, limits, folder)
+    if driver == "OpenFileGDB":
+        return _geodatabase(files, name), layer
+    chosen = _shapefile(files, layer, name)
+    _refuse_missing_parts(chosen, driver, f"{name}, {chosen.name}")
+    return chosen, None
 
 
-@contextmanager
-def _unpacked(path: Path, limits: ChildLimits, work_dir: Path) -> Iterator[list[Path]]:
-    folder = Path(tempfile.mkdtemp(prefix="unzipped-", dir=work_dir))
-    inside = folder / "archive"  # so that all of it goes, even when it is renamed
+def _unpacked(path: Path, limits: ChildLimits, folder: Path) -> list[Path]:
+    inside = folder / "archive"
     inside.mkdir()
-    try:
-        yield extract_zip(path, inside, limits=ArchiveLimits(total_bytes=limits.max_file_bytes))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    return extract_zip(path, inside, limits=ArchiveLimits(total_bytes=limits.max_file_bytes))
 
 
 def _refuse_missing_parts(path: Path, driver: str, name: str) -> None:

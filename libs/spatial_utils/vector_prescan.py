@@ -18,6 +18,7 @@ from libs.spatial_utils.vector_drivers import KML_UNSET, WKT_COLUMNS, XY_COLUMNS
 from libs.spatial_utils.vector_encoding import shapefile_encoding
 from libs.spatial_utils.vector_gdal import GdalMessages, gdal_batches, gdal_layer
 from libs.spatial_utils.vector_geopackage import MisfitSearch
+from libs.spatial_utils.vector_gml import schema_without_geometry_types
 from libs.spatial_utils.vector_text import look_at_json, refuse_bad_xml, refuse_cut_lines
 from libs.spatial_utils.vector_wire import FileProblemError, Request
 
@@ -127,9 +128,15 @@ def _csv(request: Request, known: Prescan) -> Prescan:
     )
 
 
-def _xml(request: Request, known: Prescan) -> Prescan:
-    refuse_bad_xml(request.path)
+def _kml(request: Request, known: Prescan) -> Prescan:
+    refuse_bad_xml(request.path, is_gml=False)
     return known
+
+
+def _gml(request: Request, known: Prescan) -> Prescan:
+    refuse_bad_xml(request.path, is_gml=True)
+    schema = schema_without_geometry_types(request.path)
+    return replace(known, arguments={**known.arguments, **({"XSD": schema} if schema else {})})
 
 
 def _json(request: Request, known: Prescan) -> Prescan:
@@ -144,8 +151,8 @@ def _json_lines(request: Request, known: Prescan) -> Prescan:
 _SPECIALS: dict[str, Callable[[Request, Prescan], Prescan]] = {
     "ESRI Shapefile": _shapefile,
     "CSV": _csv,
-    "GML": _xml,
-    "LIBKML": _xml,
+    "GML": _gml,
+    "LIBKML": _kml,
     "GeoJSON": _json,
     "GeoJSONSeq": _json_lines,
 }

@@ -6,6 +6,7 @@ How the child reads is `vector_child`'s business; what is done with the rows is 
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -110,14 +111,16 @@ def open_vector(
 ) -> Iterator[VectorStream]:
     """Open a layer of `source`; nothing of it is left running or unpacked when the block ends.
 
-    `work_dir` is an existing folder in which archives are unpacked for the while. The child dies
+    `work_dir` is an existing folder; in it a folder is made for the while, for unpacked archives
+    and temporary files. The child dies
     with the thread that enters the block. Raises `UnreadableFileError` and the other InputErrors
     of this package where the file is at fault, `ReaderBrokenError` where we are.
     """
-    with local_file(source, limits, work_dir) as (path, layer):
+    with tempfile.TemporaryDirectory(prefix="reading-", dir=work_dir) as folder:
+        path, layer = local_file(source, limits, Path(folder))
         request = Request(str(path.resolve()), source.driver, layer)
         argv = [sys.executable, "-I", "-c", _START, _ROOT, request.to_argument()]
-        with spawn(argv, limits=limits, work_dir=work_dir, options=GDAL_CHILD_OPTIONS) as child:
+        with spawn(argv, limits=limits, work_dir=Path(folder), options=GDAL_CHILD_OPTIONS) as child:
             info = _frame(child, LayerInfo, source)
             try:
                 stream = VectorStream(child, source, info)

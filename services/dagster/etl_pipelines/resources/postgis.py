@@ -11,7 +11,7 @@ from pydantic import PrivateAttr, SecretStr
 
 from libs.compute import PostGIS
 from libs.models import RunSchema
-from libs.settings import ComputeSettings
+from libs.settings import ComputeSettings, Settings
 
 
 class PostGISResource(ConfigurableResource):
@@ -38,7 +38,7 @@ class PostGISResource(ConfigurableResource):
     def engine(self) -> PostGIS:
         """The engine with its pool, made once; it reaches the server when it is first used."""
         if self._engine is None:
-            self._engine = PostGIS.connect(self.settings())
+            self._engine = PostGIS.connect(self.settings(), workers=Settings().etl.workers)
         return self._engine
 
     def ephemeral_schema(self, schema: RunSchema) -> AbstractContextManager[str]:

@@ -143,3 +143,14 @@ def test_names_that_differ_in_their_case_are_two(tmp_path: Path, read: Any) -> N
 def test_a_quote_that_never_ends_is_an_error(tmp_path: Path, read: Any) -> None:
     with pytest.raises(InputError, match="double-quotes"):
         read(csv(tmp_path, 'x,y,a\n1,2,"open\n3,4,b\n'), "CSV")
+
+
+def test_curves_and_surfaces_come_through(tmp_path: Path, read: Any) -> None:
+    text = (
+        'WKT,a\n"TIN Z (((0 0 0,0 0 1,0 1 0,0 0 0)))",1\n'
+        '"POLYHEDRALSURFACE Z (((0 0 0,0 0 1,0 1 0,0 0 0)))",2\n'
+        '"TRIANGLE ((0 0,0 1,1 1,0 0))",3\n"CIRCULARSTRING (0 0,1 1,2 0)",4\n'
+    )
+    end = read(csv(tmp_path, text), "CSV").end
+    assert end.geometry_types == ("CircularString", "PolyhedralSurface Z", "TIN Z", "Triangle")
+    assert end.rows_with_curves == 1

@@ -19,7 +19,8 @@ import shapely
 from libs.errors import InputError
 from libs.models.formats import INPUT_FORMATS, AssetKind
 from libs.spatial_utils.errors import LimitExceededError, ReaderBrokenError, ReaderKilledError
-from libs.spatial_utils.sandbox import ChildLimits, child_environment
+from libs.spatial_utils.gdal_confine import landlock_version
+from libs.spatial_utils.sandbox import ChildLimits, child_environment, spawn
 from libs.spatial_utils.vector_drivers import PARQUET, READINGS, all_drivers
 from libs.spatial_utils.vector_reader import VectorSource, open_vector
 
@@ -85,6 +86,22 @@ def test_no_format_reads_what_another_file_holds(
         except InputError:
             continue
         assert "hush" not in str(got.table.to_pylist())
+
+
+@pytest.mark.skipif(not landlock_version(), reason="this kernel has no Landlock")
+def test_a_reader_sees_no_file_outside_its_folder(secret: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "inner"
+    folder.mkdir()
+    (folder / "mine.txt").write_text("mine")
+    code = (
+        "import sys, pathlib; from libs.spatial_utils.vector_child import _shut_in;"
+        f"_shut_in({str(folder / 'mine.txt')!r});"
+        f"print(pathlib.Path({str(folder / 'mine.txt')!r}).read_text(), flush=True);"
+        f"pathlib.Path({str(secret)!r}).read_text()"
+    )
+    with spawn([sys.executable, "-c", code], limits=LIMITS, work_dir=folder) as child:
+        assert child.stdout.read() == b"mine\n"
+        assert "PermissionError" in child.wait().last_lines
 
 
 def test_a_file_of_another_format_is_not_taken_for_it(

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import pyarrow as pa
 import pytest
 import shapely
@@ -260,3 +262,48 @@ def test_a_value_that_is_not_of_its_declared_type_is_an_error(tmp_path: Path, re
     (tmp_path / "a.kml").write_text(KML.format(more="").replace(">5<", ">5 or 6<"), "utf-8")
     with pytest.raises(InputError, match="5 or 6"):
         read(tmp_path / "a.kml", "KML")
+
+
+def test_several_geometry_columns_of_gml_are_named(tmp_path: Path, read: Any) -> None:
+    (tmp_path / "a.gml").write_text(
+        '<c:FC xmlns:c="http://c" xmlns:gml="http://www.opengis.net/gml"'
+        ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+        ' xsi:schemaLocation="http://c a.xsd"><gml:featureMember><c:f fid="f.1"><c:a><gml:Point>'
+        "<gml:coordinates>1,2</gml:coordinates></gml:Point></c:a><c:b><gml:Point>"
+        "<gml:coordinates>3,4</gml:coordinates></gml:Point></c:b></c:f></gml:featureMember></c:FC>"
+    )
+    (tmp_path / "a.xsd").write_text(
+        '<xs:schema targetNamespace="http://c" xmlns:c="http://c"'
+        ' xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:gml="http://www.opengis.net/gml">'
+        '<xs:element name="f" type="c:fT" substitutionGroup="gml:_Feature"/>'
+        '<xs:complexType name="fT"><xs:complexContent>'
+        '<xs:extension base="gml:AbstractFeatureType"><xs:sequence>'
+        '<xs:element name="a" type="gml:PointPropertyType"/>'
+        '<xs:element name="b" type="gml:PointPropertyType"/>'
+        "</xs:sequence></xs:extension></xs:complexContent></xs:complexType></xs:schema>"
+    )
+    with pytest.raises(InputError, match="2 geometry columns: 'a', 'b'"):
+        read(tmp_path / "a.gml", "GML")
+
+
+@pytest.mark.parametrize("with_schema", [True, False])
+def test_multi_polygons_of_gml_stay_whole_whatever_its_schema_says(
+    with_schema: bool, countries: Path, tmp_path: Path, read: Any
+) -> None:
+    path = tmp_path / "a.gml"
+    subprocess.run(["ogr2ogr", "-f", "GML", path, countries], check=True)
+    assert b"PolygonPropertyType" in path.with_suffix(".xsd").read_bytes()
+    if not with_schema:
+        path.with_suffix(".xsd").unlink()
+    expected = gpd.read_file(countries)
+    got = read(path, "GML")
+    assert got.column("name") == expected["name"].tolist()
+    assert shapely.equals_exact(got.geometries, expected.geometry.to_numpy(), 1e-9).all()
+
+
+def test_a_schema_keeps_the_types_of_attributes(tmp_path: Path, read: Any) -> None:
+    (tmp_path / "a.csv").write_text("WKT,code\nPOINT (1 2),01\n")
+    command = ["ogr2ogr", "-f", "GML", tmp_path / "b.gml", tmp_path / "a.csv"]
+    subprocess.run(command, check=True)
+    (tmp_path / "b.gml").write_text((tmp_path / "b.gml").read_text().replace(">01<", ">7<"))
+    assert read(tmp_path / "b.gml", "GML").column("code") == ["7"]
