@@ -15,7 +15,8 @@ from libs.spatial_utils.vector_info import VectorSource
 def local_file(source: VectorSource, limits: ChildLimits, folder: Path) -> tuple[Path, str | None]:
     """The path that GDAL is given, and the layer that is left to choose in it.
 
-    An archive is unpacked into `folder`, which the caller removes. Raises `UnreadableFileError` or `ArchiveError`.
+    An archive is unpacked into `folder`, which the caller removes. Raises `UnreadableFileError`
+    or `ArchiveError`.
     """
     path, driver, layer, name = source.path, source.driver, source.layer, source.name
     if not path.is_file():

@@ -69,9 +69,9 @@ class GeometryCounter:
 
 
 def schema_without_geometry_types(path: str) -> str | None:
-    """A copy, in the folder for temporary files, of the schema beside the file; None: there is none.
+    """A copy of the schema beside the file whose properties may hold any geometry; None: no schema.
 
-    Its geometry properties may hold any geometry.
+    It lies in the folder for temporary files.
     """
     schema = Path(path).with_suffix(".xsd")
     if not schema.is_file():
