@@ -20,6 +20,7 @@ _GEOMETRIES = frozenset(
     for kind in ("Point", "LineString", "Polygon", "Curve", "Surface", "Geometry", "Solid")
 ) | {"CompositeCurve", "CompositeSurface", "OrientableCurve", "PolyhedralSurface", "Tin"}
 _KINDS = rb"(?:Multi)?(?:Point|LineString|Polygon|Curve|Surface|Geometry|Solid)"
+_COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
 _PROPERTY_TYPE = re.compile(rb"(?<=[\"'])([\w.-]*:?)" + _KINDS + rb"PropertyType(?=[\"'])")
 _PROPERTY_ELEMENT = re.compile(
     rb"ref=[\"']([\w.-]*:)((?i:" + _KINDS + rb"|position|centerOf|extentOf)(?:Property)?)[\"']"
@@ -76,7 +77,9 @@ def schema_without_geometry_types(path: str) -> str | None:
     schema = Path(path).with_suffix(".xsd")
     if not schema.is_file():
         return None
-    text = _PROPERTY_TYPE.sub(rb"\1GeometryPropertyType", schema.read_bytes())
+    # A comment `restricted to Polygon`, as GDAL writes it, counts for GDAL as much as a type.
+    text = _COMMENT.sub(b"", schema.read_bytes())
+    text = _PROPERTY_TYPE.sub(rb"\1GeometryPropertyType", text)
     text = _PROPERTY_ELEMENT.sub(rb'name="\2" type="\1GeometryPropertyType"', text)
     copy = Path(os.environ["TMPDIR"]) / schema.name
     copy.write_bytes(text)
