@@ -30,7 +30,9 @@ def run_demo(terminal: Terminal, state: Path, timeout_s: float) -> DemoReport:
     terminal.say("The embedded stack:", "bold")
     stack = up(state, progress=terminal.say)
     if not stack.changed:
-        terminal.say("is running already")
+        terminal.say_all(
+            f"{service.name:9} runs already  {service.address}" for service in stack.services
+        )
     settings = Settings(env_file=stack.env_file)
     landing = LandingZone.connect(settings)
     submissions = _submissions(settings, stack.state, landing.bucket)
