@@ -36,8 +36,10 @@ def load(platform: Platform, fetched: StageOutput[FetchedFile]) -> StageOutput[L
 
     with running(platform, job, Stage.LOAD) as note:
         loaded: StageOutput[LoadedFile] = each(fetched, lambda item: item.work, act)
-        rows = sum(item.table.row_count for item in loaded.items if isinstance(item, LoadedVector))
-        note.detail = f"{len(loaded.items)} file(s) opened, {rows:,} features in PostGIS"
+        vectors = [item for item in loaded.items if isinstance(item, LoadedVector)]
+        rows = sum(item.table.row_count for item in vectors)
+        in_postgis = f", {rows:,} features in PostGIS" if vectors else ""
+        note.detail = f"{len(loaded.items)} file(s) opened{in_postgis}"
     return loaded
 
 

@@ -87,11 +87,13 @@ def _look(connection: sqlite3.Connection, layer: str) -> None:
 def _misfit(name: str, kind: str) -> str | None:
     """An SQL condition that is not true for what fits; None: anything fits."""
     kind, column = kind.upper().strip(), _quoted(name)
+    # SQLite sorts every number before every text and every blob, so that this finds just those.
+    no_number = f"{column} >= ''"
     if kind in _REALS:
-        return f"(typeof({column}) NOT IN ('real', 'integer', 'null'))"
+        return f"({no_number})"
     if kind not in _INTEGERS:
         return None
-    condition = f"typeof({column}) <> 'integer' AND {column} IS NOT NULL"
+    condition = f"{no_number} OR typeof({column}) = 'real'"
     limits = _INTEGERS[kind]
     if limits is not None:
         condition = f"{condition} OR {column} NOT BETWEEN {limits[0]} AND {limits[1]}"
