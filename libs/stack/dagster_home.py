@@ -57,6 +57,7 @@ def instance(paths: StackPaths, shared: Path) -> dict[str, Any]:
             "config": {"base_dir": str(home / "compute_logs")},
         },
         "telemetry": {"enabled": False},
+        "nux": {"enabled": False},  # no invitation to sign up for anything outside
     }
 
 
