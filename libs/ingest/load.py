@@ -14,7 +14,6 @@ from libs.ingest.values import (
     StageOutput,
 )
 from libs.models import AssetKind, Stage
-from libs.settings import EtlSettings
 from libs.spatial_utils.crs import reconcile
 from libs.spatial_utils.raster_info import inspect_raster
 from libs.spatial_utils.sandbox import ChildLimits
@@ -44,11 +43,11 @@ def load(platform: Platform, fetched: StageOutput[FetchedFile]) -> StageOutput[L
 
 
 def _load_vector(platform: Platform, job: Job, fetched: FetchedFile) -> LoadedVector:
-    file, limits = fetched.work.file, platform.limits
+    file = fetched.work.file
     schema = job.schema_of(fetched.work)
     source = VectorSource(path=fetched.path, driver=file.format, layer=file.layer, label=file.path)
     with open_vector(
-        source, limits=_reader_limits(limits), work_dir=fetched.path.parent.parent
+        source, limits=ChildLimits.for_readers(platform.limits), work_dir=fetched.path.parent.parent
     ) as stream:
         if stream.geometry_index is None:
             raise InputError.of(
@@ -66,14 +65,6 @@ def _load_vector(platform: Platform, job: Job, fetched: FetchedFile) -> LoadedVe
         )
         notes = stream.info.notes
     return LoadedVector(fetched=fetched, crs=crs, table=table, notes=notes)
-
-
-def _reader_limits(limits: EtlSettings) -> ChildLimits:
-    return ChildLimits(
-        memory_bytes=limits.reader_memory_mb * 2**20,
-        cpu_s=limits.reader_cpu_s,
-        wall_s=limits.reader_timeout_s,
-    )
 
 
 def _inspect_raster(platform: Platform, fetched: FetchedFile) -> InspectedRaster:

@@ -8,6 +8,7 @@ from libs.stack.identity import Identity
 from libs.stack.paths import PROJECT, StackPaths
 from libs.stack.private_files import read_or_empty, write_private
 
+LAKE_BUCKET = "data-lake"
 _HEADER = "# Written by `spatial-etl stack up` at each start; holds passwords; edits are lost.\n"
 
 
@@ -21,7 +22,7 @@ def settings_of(paths: StackPaths, identity: Identity) -> dict[str, str]:
         "MINIO_SECRET_KEY": identity.vault_pipeline.clear,
         "MINIO_REGION": "us-east-1",
         "MINIO_LANDING_BUCKET": "landing-zone",
-        "MINIO_LAKE_BUCKET": "data-lake",
+        "MINIO_LAKE_BUCKET": LAKE_BUCKET,
         "LANDING_ACCESS_KEY": identity.vault_uploader.name,
         "LANDING_SECRET_KEY": identity.vault_uploader.clear,
         "MONGODB_URI": f"mongodb://127.0.0.1:{identity.ports.ledger}/",

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from libs.stack.env_file import LAKE_BUCKET
 from libs.stack.identity import Account, Identity
 from libs.stack.paths import StackPaths
 
@@ -30,7 +31,7 @@ def probes(paths: StackPaths, identity: Identity) -> Mapping[str, Probe]:
     ports = identity.ports
     return {
         "compute": lambda: compute(ports.compute, identity.compute_admin),
-        "vault": lambda: vault(ports.vault),
+        "vault": lambda: vault(ports.vault, _known_user(paths, identity)),
         "ledger": lambda: ledger(ports.ledger, identity.ledger_admin),
         "webserver": lambda: webserver(ports.webserver),
         "code": lambda: code(ports.webserver, paths.socket("code")),
@@ -57,13 +58,34 @@ def compute(port: int, account: Account) -> str | None:
     return None
 
 
-def vault(port: int) -> str | None:
-    """MinIO's own health page."""
-    try:
-        status, _ = _http(port, "GET", "/minio/health/ready")
-    except (OSError, http.client.HTTPException) as error:
-        return str(error)
-    return None if status == 200 else f"its health page answers {status}"
+def _known_user(paths: StackPaths, identity: Identity) -> Account:
+    """Whom the vault must know: the pipeline's user, once there was one."""
+    return identity.vault_pipeline if paths.provisioned.exists() else identity.vault_admin
+
+
+def vault(port: int, account: Account) -> str | None:
+    """A signed request to the vault.
+
+    Its health page is not enough: it is well for a moment in which no user is known yet.
+    """
+    import urllib3
+    from minio import Minio
+    from minio.error import MinioException
+
+    with urllib3.PoolManager(timeout=_TIMEOUT_S, retries=False) as pool:
+        client = Minio(
+            endpoint=f"127.0.0.1:{port}",
+            access_key=account.name,
+            secret_key=account.clear,
+            secure=False,
+            region="us-east-1",
+            http_client=pool,
+        )
+        try:
+            client.bucket_exists(bucket_name=LAKE_BUCKET)
+        except (MinioException, urllib3.exceptions.HTTPError) as error:
+            return str(error).splitlines()[0]
+    return None
 
 
 def ledger(port: int, account: Account) -> str | None:
