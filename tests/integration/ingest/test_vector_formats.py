@@ -146,7 +146,10 @@ def test_a_zipped_file_geodatabase_comes_in(user, tmp_path, parcels):
     archive = shutil.make_archive(str(tmp_path / "p.gdb"), "zip", tmp_path, "p.gdb")
     entry = user.vector(type(tmp_path)(archive), "OpenFileGDB")
     result, _ = committed_frame(user, tmp_path, entry)
-    assert_same(result[["id", "geometry"]], parcels, "id")
+    # The format has multipolygons only, and snaps coordinates to a grid of its own.
+    read = geopandas.read_file(folder, layer="parcels")
+    assert_same(result[["id", "geometry"]], read[["id", "geometry"]], "id")
+    assert shapely.hausdorff_distance(read.geometry.values, parcels.geometry.values).max() < 1e-8
 
 
 def test_one_of_several_layers_is_chosen_by_name(user, tmp_path, parcels, places):
