@@ -1,5 +1,10 @@
 """Vectors from the landing bucket to a committed dataset, compared with what GeoPandas reads."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import geopandas
 import numpy as np
 import pandas as pd
@@ -15,8 +20,6 @@ pytestmark = pytest.mark.integration
 @pytest.fixture
 def countries():
     """Natural Earth countries, as the pyogrio wheel ships them."""
-    from pathlib import Path
-
     folder = Path(pyogrio.__file__).parent / "tests" / "fixtures" / "naturalearth_lowres"
     return folder / "naturalearth_lowres.shp"
 
@@ -63,6 +66,27 @@ def test_a_natural_earth_shapefile_becomes_a_geoparquet_that_everybody_reads(
     assert iso.extent.geographic.west_bound_longitude == pytest.approx(-180)
     assert [step.name for step in iso.lineage.process_steps]
     assert {source.uri.rsplit(".")[-1] for source in asset.sources} >= {"shp", "shx", "dbf"}
+
+
+def test_duckdb_and_gpio_read_it_without_complaint(user, countries, tmp_path, duck, duckdb_home):
+    asset = only(user.run(user.manifest([shapefile(user, countries)])))
+    file = user.download(asset, tmp_path)
+    source = geopandas.read_file(countries)
+    row = duck.execute(
+        "SELECT count(*), sum(pop_est), max(bbox.ymax) FROM read_parquet(?)", [str(file)]
+    ).fetchone()
+    assert row == (len(source), source["pop_est"].sum(), pytest.approx(source.total_bounds[3]))
+    gpio = subprocess.run(
+        [Path(sys.executable).with_name("gpio"), "check", "all", file],
+        env=os.environ | {"HOME": str(duckdb_home), "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    said = gpio.stdout + gpio.stderr
+    assert "checks passed" in said
+    assert not [mark for mark in ("❌", "⚠", "✗", "failed") if mark in said], said
 
 
 def test_the_user_finds_a_receipt_and_the_manifest_has_moved(user, countries, uploader_vault):
