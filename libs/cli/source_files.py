@@ -142,7 +142,7 @@ def side_files_of(path: Path, form: InputFormat) -> tuple[Path, ...]:
     if missing:
         raise InputError.of(
             str(path),
-            f"has no {' and no '.join(missing)} file beside it, which a {form.driver} needs.",
+            f"has no {' and no '.join(missing)} file beside it, which {form.driver} needs.",
             "Put all parts of it in one folder under one name.",
         )
     return tuple(beside[ending] for ending in form.side_files if ending in beside)

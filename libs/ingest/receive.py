@@ -245,7 +245,7 @@ def missing_parts(
     return tuple(
         Problem(
             where=where,
-            what=f"{file.path} has no {ending} file beside it, which a {file.format} needs.",
+            what=f"{file.path} has no {ending} file beside it, which {file.format} needs.",
             cure=f"Upload the {ending} file under the same name, or send all parts as one .zip.",
         )
         for ending in form.required_side_files
