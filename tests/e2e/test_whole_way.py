@@ -26,7 +26,7 @@ def points(path, count=5, shift=0.0):
     return path
 
 
-def crowd(path, count=60_000, corners=100):
+def crowd(path, count=250_000, corners=100):
     """Enough to keep a run busy for a while."""
     angles = np.linspace(0, 2 * np.pi, corners)
     centres = np.random.default_rng(1).uniform(-80, 80, (count, 2))
