@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from dagster import DagsterExecutionInterruptedError, Failure, MetadataValue, OpExecutionContext
+from dagster import (
+    DagsterExecutionInterruptedError,
+    DagsterRunStatus,
+    Failure,
+    MetadataValue,
+    OpExecutionContext,
+)
 
 from etl_pipelines.resources import PlatformResource
 from libs.errors import InputError
@@ -27,6 +33,7 @@ def run_stage(
     """
     platform = resource.get()
     try:
+        _stop_if_cancelled(context)
         return work(platform)
     except DagsterExecutionInterruptedError as stop:
         end_with(platform, context.run_id, job, stop, state=RunState.CANCELLED)
@@ -36,6 +43,13 @@ def run_stage(
         if not isinstance(ended, Exception):
             raise
         raise _failure(ended) from error
+
+
+def _stop_if_cancelled(context: OpExecutionContext) -> None:
+    """An interrupt that came inside a C library may be lost there: the instance still knows."""
+    run = context.instance.get_run_by_id(context.run_id)
+    if run is not None and run.status is DagsterRunStatus.CANCELING:
+        raise DagsterExecutionInterruptedError
 
 
 def _failure(error: Exception) -> Failure:
