@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from libs.faultpoints import Point, reach
 from libs.ingest.cleanup import clean_up
 from libs.ingest.errors import HalfUploadedError
 from libs.ingest.platform import Platform
@@ -33,14 +34,18 @@ def commit(platform: Platform, ejected: StageOutput[EjectedAsset]) -> Committed:
     started = time.monotonic()
     platform.ledger.renew(job.fingerprint, job.fence, platform.limits.lease_s)
     platform.ledger.stage_started(job.run_id, Stage.COMMIT)
+    reach(Point.COMMIT_STARTED)
     for asset in assets:
         _look_at(platform, asset)
+    reach(Point.OBJECTS_CHECKED)
     batch = platform.ledger.commit(
         job.fingerprint, job.fence, assets, _files(platform, job, ejected)
     )
+    reach(Point.COMMITTED)
     detail = ", ".join(f"{asset.dataset_id} v{asset.version}" for asset in assets)
     platform.ledger.stage_ended(job.run_id, Stage.COMMIT, time.monotonic() - started, detail)
     platform.ledger.end_run(job.run_id, RunState.COMMITTED, batch=batch.id)
+    reach(Point.RUN_ENDED)
     settle(platform, batch)
     clean_up(platform, job.run_id)
     run = platform.ledger.run(job.run_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from libs.faultpoints import Point, reach
 from libs.ingest.iso import metadata_of
 from libs.ingest.platform import Platform
 from libs.ingest.raster_work import write_raster
@@ -28,13 +29,18 @@ def eject(platform: Platform, done: StageOutput[TransformedFile]) -> StageOutput
     job = done.job
 
     def act(item: TransformedFile) -> WrittenAsset:
-        if isinstance(item, TransformedRaster):
-            return write_raster(platform, job, item)
-        return write_vector(platform, job, item)
+        written = (
+            write_raster(platform, job, item)
+            if isinstance(item, TransformedRaster)
+            else write_vector(platform, job, item)
+        )
+        reach(Point.FILE_WRITTEN)
+        return written
 
     with running(platform, job, Stage.EJECT) as note:
         written: StageOutput[WrittenAsset] = each(done, _work_of, act)
         assets = _reserve(platform, job, [item.draft for item in written.items])
+        reach(Point.RESERVED)
         ejected = tuple(
             _upload(platform, asset, item)
             for asset, item in zip(assets, written.items, strict=True)
@@ -71,4 +77,5 @@ def _upload(platform: Platform, asset: Asset, written: WrittenAsset) -> EjectedA
         metadata=asset.object_metadata,
         content_type=asset.format.media_type,
     )
+    reach(Point.OBJECT_UPLOADED)
     return EjectedAsset(asset=asset, picture=written.picture)

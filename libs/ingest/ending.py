@@ -6,6 +6,7 @@ import contextlib
 import logging
 
 from libs.errors import InputError, SpatialEtlError, TransientError
+from libs.faultpoints import Point, reach
 from libs.ingest.cleanup import clean_up
 from libs.ingest.errors import BatchRejectedError
 from libs.ingest.platform import Platform
@@ -29,6 +30,7 @@ def reject(platform: Platform, job: Job, error: InputError) -> BatchRejectedErro
     batch = platform.ledger.batch(job.fingerprint)
     assert batch is not None  # noqa: S101  this run holds its lease
     batch = platform.ledger.reject(job.fingerprint, job.fence, rest, _rejected(batch, skipped))
+    reach(Point.REJECTED)
     platform.ledger.end_run(job.run_id, RunState.REJECTED, error=str(error), batch=batch.id)
     settle(platform, batch)
     clean_up(platform, job.run_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
+from libs.faultpoints import Point, reach
 from libs.ingest.platform import Platform
 from libs.ingest.stages import each, running
 from libs.ingest.values import FetchedFile, FileJob, StageOutput
@@ -49,5 +50,6 @@ def _fetch_file(platform: Platform, run_id: str, work: FileJob) -> FetchedFile:
                 sha256=got.sha256,
             )
         )
+    reach(Point.FILE_FETCHED)
     main = folder / PurePosixPath(work.objects[0].key).name
     return FetchedFile(work=work, path=main, sources=tuple(sources))

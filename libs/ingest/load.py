@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from libs.errors import InputError
+from libs.faultpoints import Point, reach
 from libs.ingest.platform import Platform
 from libs.ingest.stages import each, running
 from libs.ingest.values import (
@@ -29,9 +30,10 @@ def load(platform: Platform, fetched: StageOutput[FetchedFile]) -> StageOutput[L
     job = fetched.job
 
     def act(item: FetchedFile) -> LoadedFile:
-        if item.work.file.type is AssetKind.VECTOR:
-            return _load_vector(platform, job, item)
-        return _inspect_raster(platform, item)
+        vector = item.work.file.type is AssetKind.VECTOR
+        loaded = _load_vector(platform, job, item) if vector else _inspect_raster(platform, item)
+        reach(Point.FILE_LOADED)
+        return loaded
 
     with running(platform, job, Stage.LOAD) as note:
         loaded: StageOutput[LoadedFile] = each(fetched, lambda item: item.work, act)
@@ -57,6 +59,7 @@ def _load_vector(platform: Platform, job: Job, fetched: FetchedFile) -> LoadedVe
             )
         crs = reconcile(file.crs, stream.info.crs_wkt, file.path)
         platform.compute.create_schema(schema)
+        reach(Point.SCHEMA_CREATED)
         table = platform.compute.load_arrow(
             stream.batches(),
             arrow_schema=stream.schema,

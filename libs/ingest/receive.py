@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from libs.errors import InputError, Problem
+from libs.faultpoints import Point, reach
 from libs.ingest.contract import parse_manifest
 from libs.ingest.errors import BatchRejectedError, ManifestGoneError
 from libs.ingest.platform import Platform
@@ -49,11 +50,15 @@ def receive(platform: Platform, upload: ManifestUpload, run_id: str) -> Received
     ledger = platform.ledger
     ledger.start_run(Run(id=run_id, manifest_key=upload.key, started_at=utc_now()))
     ledger.stage_started(run_id, Stage.RECEIVE)
+    reach(Point.RUN_RECORDED)
     known = ledger.batch_of_upload(upload)
     if known is not None and known.state.is_final:
         return _already_ended(platform, known, run_id)
-    submission = _judge(platform, upload, _read(platform, upload))
+    body = _read(platform, upload)
+    reach(Point.MANIFEST_READ)
+    submission = _judge(platform, upload, body)
     batch = ledger.receive(submission.batch)
+    reach(Point.BATCH_RECORDED)
     if batch.state is BatchState.REJECTED:
         raise _rejected(platform, batch, run_id)
     if batch.state.is_final:
@@ -62,12 +67,14 @@ def receive(platform: Platform, upload: ManifestUpload, run_id: str) -> Received
         batch = ledger.claim(batch.id, run_id, platform.limits.lease_s)
     except BatchEndedError as error:
         return _already_ended(platform, error.batch, run_id)
+    reach(Point.BATCH_CLAIMED)
     received = submission.claimed(batch, upload, run_id)
     ledger.update_files(batch.id, batch.fence, submission.batch.files)
     ledger.attach_batch(run_id, batch.id)
     ledger.stage_ended(
         run_id, Stage.RECEIVE, time.monotonic() - started, f"{len(received.items)} file(s) pinned"
     )
+    reach(Point.RECEIVE_ENDED)
     return received
 
 

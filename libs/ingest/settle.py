@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from libs.faultpoints import Point, reach
 from libs.ingest.platform import Platform
 from libs.ingest.receipts import receipt_of
 from libs.models import MANIFEST_PREFIX, Batch, BatchState, ManifestUpload
@@ -42,12 +43,16 @@ def settle(platform: Platform, batch: Batch) -> None:
     run = platform.ledger.run_of_batch(batch.id)
     body = receipt_of(batch, assets, run).model_dump_json(indent=2).encode()
     vault.put_bytes(bucket, receipt_key(batch), body, content_type="application/json")
+    reach(Point.RECEIPT_WRITTEN)
     vault.put_bytes(bucket, archive_key(batch), batch.manifest, content_type="application/json")
+    reach(Point.MANIFEST_ARCHIVED)
     vault.remove(bucket, _failure_key(batch))
     standing = vault.stat(bucket, batch.upload.key)
     if standing is not None and _is_the_upload(standing, batch.upload):
         vault.remove(bucket, batch.upload.key)
+    reach(Point.MANIFEST_REMOVED)
     platform.ledger.settle(batch.id, batch.upload)
+    reach(Point.SETTLED)
 
 
 def answer_failure(platform: Platform, batch: Batch) -> None:

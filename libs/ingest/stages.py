@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from typing import TypeVar
 
 from libs.errors import InputError, Problem, TransientError
+from libs.faultpoints import Point, reach
 from libs.ingest.platform import Platform
 from libs.ingest.values import FileJob, ItemT, Job, SkippedFile, StageOutput
 from libs.ledger import LeaseLostError
@@ -38,9 +39,11 @@ def running(platform: Platform, job: Job, stage: Stage) -> Iterator[StageNote]:
     started = time.monotonic()
     platform.ledger.renew(job.fingerprint, job.fence, platform.limits.lease_s)
     platform.ledger.stage_started(job.run_id, stage)
+    reach(Point(f"{stage.value}.started"))
     with _lease_kept(platform, job):
         yield note
     platform.ledger.stage_ended(job.run_id, stage, time.monotonic() - started, note.detail)
+    reach(Point(f"{stage.value}.ended"))
     logger.info("%s: %s", stage.value, note.detail)
 
 

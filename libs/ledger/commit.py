@@ -12,6 +12,7 @@ from datetime import datetime
 from pymongo.client_session import ClientSession
 from pymongo.operations import InsertOne, ReplaceOne, UpdateOne
 
+from libs.faultpoints import Point, reach
 from libs.ledger.codec import BsonDocument, encode, to_bson
 from libs.ledger.documents import NOW, Write, literal
 from libs.ledger.errors import LeaseLostError, MissingDocumentError, ReservationError
@@ -89,6 +90,7 @@ class CommitProtocol(BatchProtocol):
                     else self._next_version(session, draft.dataset_id)
                 )
                 assets[draft.id] = terms.reservation(draft, *slot)
+            reach(Point.VERSIONS_TAKEN)
             self._store(session, assets, known)
             return tuple(assets[draft.id] for draft in drafts)
 
@@ -125,6 +127,7 @@ class CommitProtocol(BatchProtocol):
                 )
             self.assets.delete(pending_of(fingerprint), session)
             self._set_current(session, committed)
+            reach(Point.COMMITTING)
             return batch
 
         return self.transactions.run(f"commit batch {fingerprint}", body)
