@@ -5,21 +5,18 @@ Every step may be repeated. Starting the servers is not its business.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from libs.stack.digest import code_digest
 from libs.stack.env_file import settings_of
-from libs.stack.identity import Account, Identity
+from libs.stack.identity import Identity
 from libs.stack.paths import StackPaths
 from libs.stack.private_files import read_or_empty, write_private
-
-if TYPE_CHECKING:
-    import psycopg
 
 DATABASE = "compute"
 _CODE = (
     "libs/models/*.py",
     "libs/ledger/**/*.py",
+    "libs/compute/admin.py",
+    "libs/compute/provision.sql",
     "libs/vault/*.py",
     "libs/vault/policies/*.json",
     "libs/stack/*.py",
@@ -46,55 +43,20 @@ def _stamp(identity: Identity) -> str:
 
 def provision_compute(identity: Identity) -> None:
     """The database with PostGIS, and a role that may make schemas in it and nothing else."""
-    from psycopg import sql
+    from libs.admin_settings import ComputeAdminLogin
+    from libs.compute.admin import provision as provision_database
+    from libs.settings import ComputeSettings
 
-    role, database = sql.Identifier(identity.compute_pipeline.name), sql.Identifier(DATABASE)
-    with _admin_connection(identity, "postgres") as connection:
-        _ensure_role(connection, identity.compute_pipeline)
-        known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE])
-        if known.fetchone() is None:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(database))
-        for name in (DATABASE, "postgres", "template1"):
-            connection.execute(
-                sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name))
-            )
-        grant = sql.SQL("GRANT CONNECT, CREATE, TEMPORARY ON DATABASE {} TO {}")
-        connection.execute(grant.format(database, role))
-    with _admin_connection(identity, DATABASE) as connection:
-        connection.execute("CREATE EXTENSION IF NOT EXISTS postgis")
-        # A file may bring a CRS that spatial_ref_sys does not list; the pipeline adds its row.
-        connection.execute(
-            sql.SQL(
-                "GRANT USAGE ON SCHEMA public TO {role}; "
-                "GRANT SELECT, INSERT ON spatial_ref_sys TO {role}"
-            ).format(role=role)
-        )
-
-
-def _ensure_role(connection: psycopg.Connection, account: Account) -> None:
-    from psycopg import sql
-
-    role = sql.Identifier(account.name)
-    known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [account.name])
-    if known.fetchone() is None:
-        connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(role))
-    # The server sees, and could log, only the scram verifier.
-    verifier = connection.pgconn.encrypt_password(
-        account.clear.encode(), account.name.encode(), b"scram-sha-256"
-    ).decode()
-    connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(role, sql.Literal(verifier)))
-
-
-def _admin_connection(identity: Identity, database: str) -> psycopg.Connection:
-    import psycopg
-
-    return psycopg.connect(
-        host="127.0.0.1",
-        port=identity.ports.compute,
-        dbname=database,
-        user=identity.compute_admin.name,
-        password=identity.compute_admin.clear,
-        autocommit=True,
+    admin, pipeline = identity.compute_admin, identity.compute_pipeline
+    provision_database(
+        ComputeAdminLogin(user=admin.name, password=admin.password),
+        ComputeSettings(
+            host="127.0.0.1",
+            port=identity.ports.compute,
+            database=DATABASE,
+            user=pipeline.name,
+            password=pipeline.password,
+        ),
     )
 
 

@@ -1,22 +1,25 @@
 """Gives a server its buckets, policies and users; may be repeated. Stores no object.
 
 `python -m libs.vault.admin` does it with MINIO_ADMIN_ACCESS_KEY and MINIO_ADMIN_SECRET_KEY for the
-users that MINIO_* and LANDING_* name: the init job of Docker Compose and Kubernetes.
+users that MINIO_* and LANDING_* name: the init job of Docker Compose and Kubernetes. With
+`--buckets-only` it does so on any S3 store, and users are made by that store's own means.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 
 from minio import Minio, MinioAdmin
 from pydantic import BaseModel, ConfigDict, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from libs.admin_settings import VaultAdminLogin
 from libs.errors import ConfigError, SpatialEtlError, TransientError
 from libs.settings import UploaderSettings, VaultSettings, load_section
 from libs.vault import transport
 from libs.vault.errors import Place
+from libs.vault.expiry import set_landing_expiry
 from libs.vault.policies import Role, policy_of
 from libs.vault.translation import vault_errors
 
@@ -63,15 +66,10 @@ def provision(
     _require_three_users(admin, pipeline, uploader)
     roles = {Role.PIPELINE: pipeline, Role.LANDING_USER: uploader}
     policies = {role: policy_of(role, landing_bucket, lake_bucket) for role in roles}
-    provider = transport.SecretProvider(admin.access_key, admin.secret_key)
-    client = transport.client(
-        admin.endpoint, provider, secure=admin.secure, region=admin.region, timeout_s=_TIMEOUT_S
-    )
-    for bucket in (landing_bucket, lake_bucket):
-        _make_bucket(client, bucket, Place(admin.endpoint, "MINIO_ADMIN", bucket))
+    make_buckets(admin, landing_bucket, lake_bucket)
     users = MinioAdmin(
         endpoint=admin.endpoint,
-        credentials=provider,
+        credentials=transport.SecretProvider(admin.access_key, admin.secret_key),
         secure=admin.secure,
         region=admin.region,
         http_client=transport.http_pool(_TIMEOUT_S),
@@ -84,6 +82,22 @@ def provision(
             )
             # Sets the whole list: rights that the user had before are gone.
             users.policy_set(policy_name=role.policy_name, user=user.access_key)
+
+
+def make_buckets(
+    admin: VaultAdminSettings, landing_bucket: str, lake_bucket: str, *, expiry_days: int = 0
+) -> bool:
+    """Make both buckets. False: a rule was asked for, and this store knows no lifecycle rules."""
+    provider = transport.SecretProvider(admin.access_key, admin.secret_key)
+    client = transport.client(
+        admin.endpoint, provider, secure=admin.secure, region=admin.region, timeout_s=_TIMEOUT_S
+    )
+    for bucket in (landing_bucket, lake_bucket):
+        _make_bucket(client, bucket, Place(admin.endpoint, "MINIO_ADMIN", bucket))
+    if not expiry_days:
+        return True
+    place = Place(admin.endpoint, "MINIO_ADMIN", landing_bucket)
+    return set_landing_expiry(client, landing_bucket, expiry_days, place)
 
 
 def _require_three_users(
@@ -107,53 +121,58 @@ def _make_bucket(client: Minio, bucket: str, place: Place) -> None:
             client.make_bucket(bucket)
 
 
-class _AdminCredential(BaseSettings):
-    model_config = SettingsConfigDict(
-        env_prefix="MINIO_ADMIN_", env_file_encoding="utf-8", extra="ignore", frozen=True
-    )
-
-    access_key: str
-    secret_key: SecretStr
-
-
-def provision_as_settings_say(wait_s: float = _WAIT_S) -> None:
-    """Provision the server that the environment names; waits for one that is still starting."""
+def provision_as_settings_say(*, users: bool = True) -> bool:
+    """Provision the server that the environment names; False as `make_buckets` says it."""
     vault = load_section(VaultSettings)
-    uploader = load_section(UploaderSettings)
-    credential = load_section(_AdminCredential)
+    login = load_section(VaultAdminLogin)
     admin = VaultAdminSettings(
         endpoint=vault.endpoint,
         secure=vault.secure,
         region=vault.region,
-        access_key=credential.access_key,
-        secret_key=credential.secret_key,
+        access_key=login.access_key,
+        secret_key=login.secret_key,
     )
-    until = time.monotonic() + wait_s
+    if users:
+        uploader = load_section(UploaderSettings)
+        provision(
+            admin,
+            Credential(access_key=vault.access_key, secret_key=vault.secret_key),
+            Credential(access_key=uploader.access_key, secret_key=uploader.secret_key),
+            vault.landing_bucket,
+            vault.lake_bucket,
+        )
+    return make_buckets(
+        admin, vault.landing_bucket, vault.lake_bucket, expiry_days=login.landing_expiry_days
+    )
+
+
+def _when_the_server_is_up(*, users: bool) -> bool:
+    until = time.monotonic() + _WAIT_S
     while True:
         try:
-            provision(
-                admin,
-                Credential(access_key=vault.access_key, secret_key=vault.secret_key),
-                Credential(access_key=uploader.access_key, secret_key=uploader.secret_key),
-                vault.landing_bucket,
-                vault.lake_bucket,
-            )
+            return provision_as_settings_say(users=users)
         except TransientError:
             if time.monotonic() > until:
                 raise
             time.sleep(1)
-        else:
-            return
 
 
 def main() -> int:
     """The init job: 0 when it is done; else 1, and one sentence on stderr."""
+    parser = argparse.ArgumentParser(prog="python -m libs.vault.admin", description=__doc__)
+    parser.add_argument("--buckets-only", action="store_true", help="make no users, no policies")
+    arguments = parser.parse_args()
     try:
-        provision_as_settings_say()
+        has_rules = _when_the_server_is_up(users=not arguments.buckets_only)
     except SpatialEtlError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    sys.stdout.write("The vault has its buckets, policies and users.\n")
+    made = "buckets" if arguments.buckets_only else "buckets, policies and users"
+    sys.stdout.write(f"The vault has its {made}.\n")
+    if not has_rules:
+        sys.stdout.write(
+            "This store knows no lifecycle rules: what is left in the landing zone stays there.\n"
+        )
     return 0
 
 

@@ -1,0 +1,83 @@
+"""A deployment's settings that no run reads: administrators, Dagster's storage, ports, images.
+
+Docker Compose and Kubernetes hand them to the init jobs and to the servers. What the pipeline
+itself reads is in `libs.settings`.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _config(prefix: str) -> SettingsConfigDict:
+    return SettingsConfigDict(
+        env_prefix=prefix, env_file_encoding="utf-8", extra="ignore", frozen=True
+    )
+
+
+class VaultAdminLogin(BaseSettings):
+    """Who makes buckets and users on the object store; MinIO's root user, say."""
+
+    model_config = _config("MINIO_ADMIN_")
+
+    access_key: str
+    secret_key: SecretStr
+    landing_expiry_days: int = Field(
+        default=30, ge=0, description="the landing bucket's lifecycle rule; 0: leave rules alone"
+    )
+
+
+class LedgerAdminLogin(BaseSettings):
+    """Who makes users on MongoDB."""
+
+    model_config = _config("MONGODB_ADMIN_")
+
+    username: str
+    password: SecretStr
+    replica_key: SecretStr | None = Field(
+        default=None, description="what the members of our own replica set prove themselves with"
+    )
+    members: str = Field(default="mongodb:27017", description="the set's members, by comma")
+
+
+class ComputeAdminLogin(BaseSettings):
+    """Who makes databases and roles on a PostgreSQL that is not our own image."""
+
+    model_config = _config("POSTGIS_ADMIN_")
+
+    user: str = "postgres"
+    password: SecretStr
+
+
+class OrchestratorSettings(BaseSettings):
+    """Read by Dagster through `dagster.yaml` and `workspace.yaml`, not by our code."""
+
+    model_config = _config("DAGSTER_")
+
+    code_host: str = "user-code"
+    code_port: int = 4000
+    postgres_host: str = "dagster-storage"
+    postgres_database: str = "dagster"
+    postgres_user: str = "dagster"
+    postgres_password: SecretStr
+
+
+class PublishedPorts(BaseSettings):
+    """Ports that Docker Compose opens on 127.0.0.1."""
+
+    model_config = _config("PUBLISH_")
+
+    vault_port: int = 9000
+    ledger_port: int = 27017
+    compute_port: int = 5432
+    page_port: int = 3000
+
+
+class ImageSettings(BaseSettings):
+    """How the platform's own images are called."""
+
+    model_config = _config("IMAGE_")
+
+    prefix: str = Field(default="spatial-etl", description="a registry may stand before it")
+    tag: str = "0.1.0"
