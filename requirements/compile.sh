@@ -16,6 +16,7 @@ pin() { # OUTPUT, INPUT...
   { echo "# Made by requirements/compile.sh from $*; edit those."; grep -v '^ *#' "$all.part"; } > "$out"
 }
 pin requirements.txt requirements/libs.in requirements/stack.in
-pin requirements-test.txt requirements/libs.in requirements/stack.in requirements/dagster.in requirements/test.in
+pin requirements-test.txt requirements/libs.in requirements/stack.in requirements/dagster.in requirements/deploy.in requirements/test.in
 pin services/dagster/requirements.txt requirements/dagster.in
 pin services/dagster/requirements-user-code.txt requirements/dagster.in requirements/libs.in
+pin services/dagster/requirements-deploy.txt requirements/dagster.in requirements/deploy.in

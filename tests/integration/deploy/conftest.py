@@ -1,4 +1,4 @@
-"""Administrators of the servers under test: from the settings, or from the embedded stack's file."""
+"""Administrators of the servers under test: from the settings, or the embedded stack's file."""
 
 from __future__ import annotations
 

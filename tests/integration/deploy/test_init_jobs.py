@@ -1,4 +1,4 @@
-"""The init jobs of Compose and Kubernetes, run as they run there, against the servers under test."""
+"""The init jobs of Compose and Kubernetes, run as they run there, on the servers under test."""
 
 from __future__ import annotations
 
