@@ -53,8 +53,10 @@ class _Stream:
         if len(left) < _HEADER_BYTES:
             return False
         length, _, _, kind = _HEADER.unpack_from(left)
-        whole = kind == _OP_COMPRESSED or (kind == _OP_MSG and left[20:21] not in (b"\0", b""))
-        return len(left) >= (length if whole else min(length, enough))
+        first_section = bytes(left[20:21])
+        whole = kind == _OP_COMPRESSED or (kind == _OP_MSG and first_section > b"\0")
+        needed = length if whole else min(length, enough)
+        return len(left) >= int(needed)
 
 
 class MongoConversation:

@@ -1,7 +1,8 @@
 """PostgreSQL's protocol 3: calls end with Query, Sync or the end of a COPY; replies when ready.
 
-A COPY from the client is two calls: the statement, answered by CopyInResponse, and the rows. A
-connection that goes over to TLS is passed on unread, and nothing on it counts.
+A COPY from the client is two calls: the statement, answered by CopyInResponse, and the rows. What
+a client still sends of a COPY that the server has given up belongs to no call. A connection that
+goes over to TLS is passed on unread, and nothing on it counts.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ _LARGEST_STARTUP_BYTES = 100_000
 _PROTOCOL, _CANCEL, _SSL, _GSS = 3, 80877102, 80877103, 80877104
 _ENOUGH_FOR_A_NAME_BYTES = 4096
 _NAME_CHARACTERS = 60
-_NO_CALLS = b"pX"
-"""Passwords (SASL too) and Terminate."""
+_NO_CALLS = b"pXH"
+"""Passwords (SASL too), Terminate, and a Flush behind the end of a call."""
 _ENDS_OF_CALLS = b"QSF"
 _COPY_DATA, _COPY_ENDS = b"dcf", b"cf"
+_COPY_TAGS = (b"d", b"c", b"f")
 _READY, _COPY_IN = b"Z", b"GW"
-_OTHER_NAMES = {b"E": "execute", b"C": "close", b"H": "flush", b"S": "sync", b"F": "function call"}
+_OTHER_NAMES = {b"E": "execute", b"C": "close", b"S": "sync", b"F": "function call"}
 
 
 class _Run(NamedTuple):
@@ -110,15 +112,17 @@ class PostgresConversation:
         if self._opaque:
             yield Piece(data)
             return
-        extended = self._copy is not None and self._copy.tag != b"Q"
-        stops = _ENDS_OF_CALLS if extended else _ENDS_OF_CALLS + _COPY_ENDS
-        for run in self._up.runs(data, stops):
+        copy = self._copy
+        ends = _ENDS_OF_CALLS + (b"" if copy and copy.tag != b"Q" else _COPY_ENDS)
+        if copy is None and self._open and self._open.tag in _COPY_TAGS:
+            self._open = None
+        for run in self._up.runs(data, ends + _NO_CALLS + (b"" if copy else _COPY_DATA)):
             self._remember_statements(run)
             begins = self._open is None and self._begin(run)
-            exchange = self._open
-            if run.last:
+            exchange, over = self._open, bool(run.last) and run.last in ends
+            if over:
                 self._open = None
-            yield Piece(run.data, exchange, begins, bool(run.last))
+            yield Piece(run.data, exchange, begins, over)
 
     def _startup_messages(self, data: bytes) -> Iterator[bytes]:
         """The messages without a type, of which StartupMessage is the last."""

@@ -1,4 +1,4 @@
-"""The fault proxy between real clients and the real stores: what passes, what is done, who hears."""
+"""The fault proxy between real clients and the real stores: what passes, what is done."""
 
 from __future__ import annotations
 
@@ -275,13 +275,14 @@ def test_an_error_reaches_the_client_and_the_store_does_nothing(store: Store) ->
     assert store.has("after the error")
 
 
+# Not the vault: http.client takes half a header for a whole one; see the half of an object below.
+@pytest.mark.parametrize("store", ["ledger", "compute"], indirect=True)
 def test_half_a_reply_is_a_lost_answer_to_a_call_that_was_done(store: Store) -> None:
     with before(store, plan=at_first(HALF_CLOSE)) as proxy:
-        with contextlib.suppress(*store.lost, S3Error):  # half of a header may be all S3 needs
+        with pytest.raises(store.lost):
             store.write(to(proxy), "halved")
-            assert store.protocol == "http"
         assert store.has("halved")
-        wait_until(lambda: proxy.open_connections == 0 or store.protocol == "http")
+        wait_until(lambda: proxy.open_connections == 0)
 
 
 def test_a_delay_delays(store: Store) -> None:
@@ -314,9 +315,9 @@ def test_nothing_gets_through_a_cut_until_it_is_mended(store: Store) -> None:
     with before(store) as proxy:
         store.write(to(proxy), "before the cut")
         proxy.cut()
-        with pytest.raises((*store.lost, pymongo.errors.PyMongoError)):
-            with pymongo.timeout(0.5):
-                store.write(to(proxy), "cut")
+        cut_off = pytest.raises((*store.lost, pymongo.errors.PyMongoError))
+        with cut_off, pymongo.timeout(0.5):
+            store.write(to(proxy), "cut")
         assert not store.has("cut")
         proxy.mend()
         store.write(to(proxy), "mended")
@@ -377,9 +378,12 @@ def test_what_a_plan_raises_is_raised_at_the_end(compute) -> None:
     def plan(_call: Call) -> Action:
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError), before(compute, plan=plan) as proxy:
-        with pytest.raises(compute.lost):
-            compute.write(to(proxy), "never planned")
+    with (
+        pytest.raises(ZeroDivisionError),
+        before(compute, plan=plan) as proxy,
+        pytest.raises(compute.lost),
+    ):
+        compute.write(to(proxy), "never planned")
 
 
 def test_large_objects_pass_byte_for_byte_and_by_parts(vault: VaultStore) -> None:
@@ -391,8 +395,8 @@ def test_large_objects_pass_byte_for_byte_and_by_parts(vault: VaultStore) -> Non
             got = hashlib.sha256(response.read())
         assert got.digest() == hashlib.sha256(data).digest()
         assert client.stat_object(vault.bucket, key).size == len(data)
-        client.put_object(vault.bucket, key, io.BytesIO(data[: 12 * 2**20]), -1, part_size=5 * 2**20,
-                          num_parallel_uploads=1)  # fmt: skip
+        some, part_size = io.BytesIO(data[: 12 * 2**20]), 5 * 2**20
+        client.put_object(vault.bucket, key, some, -1, part_size=part_size, num_parallel_uploads=1)
         client.remove_object(vault.bucket, key)
         path = f"/{vault.bucket}/{key}"
         assert proxy.log.names == [
@@ -433,7 +437,7 @@ class _Echo(http.server.BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
 
-    def do_PUT(self) -> None:  # noqa: N802
+    def do_PUT(self) -> None:
         body = b""
         while size := int(self.rfile.readline(), 16):
             body += self.rfile.read(size)
@@ -497,9 +501,11 @@ def test_a_drivers_own_talk_with_the_ledger_is_no_call(ledger: LedgerStore) -> N
 def test_a_compressed_call_has_its_name(ledger: LedgerStore) -> None:
     with before(ledger) as proxy:
         address = "{}:{}".format(*to(proxy))
-        with pymongo.MongoClient(address, compressors="zlib", directConnection=True) as client:
-            with contextlib.suppress(pymongo.errors.OperationFailure):  # nobody has signed in
-                client["nothing"]["there"].find_one()
+        with (
+            pymongo.MongoClient(address, compressors="zlib", directConnection=True) as client,
+            pytest.raises(pymongo.errors.OperationFailure, match="auth"),
+        ):
+            client["nothing"]["there"].find_one()
         assert proxy.log.names == ["ledger: find there"]
 
 
@@ -540,11 +546,14 @@ def test_rows_of_a_copy_are_a_call_of_their_own(compute: ComputeStore, action: A
     def plan(call: Call) -> Action:
         return action if call.name.startswith("compute: rows of ") else PASS
 
-    with before(compute, plan=plan) as proxy, compute.client(to(proxy)) as connection:
-        with pytest.raises(psycopg.OperationalError):
-            with connection.cursor().copy(f"COPY {table} FROM STDIN") as copy:
-                for number in range(200_000):
-                    copy.write_row([number])
+    with (
+        before(compute, plan=plan) as proxy,
+        compute.client(to(proxy)) as connection,
+        pytest.raises(psycopg.OperationalError),
+        connection.cursor().copy(f"COPY {table} FROM STDIN") as copy,
+    ):
+        for number in range(200_000):
+            copy.write_row([number])
     with compute.client(compute.address) as connection:
         count = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
     assert count == ((200_000,) if action is DROP_AFTER else (0,))
@@ -552,14 +561,13 @@ def test_rows_of_a_copy_are_a_call_of_their_own(compute: ComputeStore, action: A
 
 def test_the_count_holds_after_a_copy_that_fails_and_in_a_pipeline(compute: ComputeStore) -> None:
     with before(compute) as proxy, compute.client(to(proxy)) as connection:
-        with pytest.raises(psycopg.errors.InvalidTextRepresentation):
-            with (
-                connection.cursor().copy("COPY pg_temp.t FROM STDIN")
-                if _made(connection)
-                else contextlib.nullcontext() as copy
-            ):
-                for _ in range(100_000):
-                    copy.write_row(["no number"])
+        connection.execute("CREATE TEMP TABLE t (a integer)")
+        with (
+            pytest.raises(psycopg.errors.InvalidTextRepresentation),
+            connection.cursor().copy("COPY pg_temp.t FROM STDIN") as copy,
+        ):
+            for _ in range(100_000):
+                copy.write_row(["no number"])
         assert connection.execute("SELECT 1").fetchone() == (1,)
         with connection.pipeline():
             cursors = [connection.execute("SELECT %s::int", [value]) for value in range(50)]
@@ -575,8 +583,3 @@ def test_the_count_holds_after_a_copy_that_fails_and_in_a_pipeline(compute: Comp
         "compute: SELECT 1",
     ]
     assert names[-1] == "compute: SELECT 2"
-
-
-def _made(connection: psycopg.Connection) -> bool:
-    connection.execute("CREATE TEMP TABLE t (a integer)")
-    return True
