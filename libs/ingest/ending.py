@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 
 from libs.errors import InputError, SpatialEtlError, TransientError
 from libs.faultpoints import Point, reach
 from libs.ingest.cleanup import clean_up
-from libs.ingest.errors import BatchRejectedError
+from libs.ingest.errors import BatchRejectedError, DiskFullError
 from libs.ingest.platform import Platform
 from libs.ingest.receive import all_problems
 from libs.ingest.settle import answer_failure, settle
@@ -18,6 +19,8 @@ from libs.ledger import LeaseLostError
 from libs.models import Batch, BatchFile, FileOutcome, RunState
 
 logger = logging.getLogger(__name__)
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 def reject(platform: Platform, job: Job, error: InputError) -> BatchRejectedError:
@@ -88,6 +91,8 @@ def end_with(
     """
     if isinstance(error, BatchRejectedError):
         return error
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        error = DiskFullError.while_writing(platform.limits.work_dir, error)
     try:
         if isinstance(error, InputError) and job is not None:
             return reject(platform, job, error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from libs.errors import InputError, OperatorError, Problem, TransientError
 from libs.models import Batch
@@ -22,6 +23,15 @@ class ManifestGoneError(InputError):
 
 class DiskFullError(TransientError):
     """The work folder has not enough room for what a batch needs."""
+
+    @classmethod
+    def while_writing(cls, work_dir: Path, error: OSError) -> DiskFullError:
+        """The disk became full in the middle of the work, or the user's quota was used up."""
+        return cls(
+            f"The disk of the work folder {work_dir} became full while the batch was worked on "
+            f"({error.strerror}). Free some room or point ETL_WORK_DIR at a larger disk; the batch "
+            "is tried again."
+        )
 
 
 class HalfUploadedError(OperatorError):

@@ -41,7 +41,9 @@ class _Terms:
     metadata_of: MetadataOf
 
     def reservation(self, draft: AssetDraft, version: int, reserved_at: datetime) -> Asset:
-        key = object_key(draft.dataset_id, version, draft.content_hash, draft.format.suffix)
+        key = object_key(
+            draft.dataset_id, version, draft.content_hash, draft.format.suffix, fence=self.fence
+        )
         fields = {name: getattr(draft, name) for name in AssetDraft.model_fields}
         return Asset.model_validate(
             {

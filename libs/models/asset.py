@@ -124,8 +124,9 @@ class Asset(Document, AssetDraft):
     version: int = Field(ge=1)
     s3_bucket: str
     s3_key: VaultKey
-    """`<project>/<dataset>/v<version>/<dataset>-<12 digits of the hash>.<suffix>`: other bytes have
-    another key, so that no run can overwrite what another one committed."""
+    """`<project>/<dataset>/v<version>/<dataset>-<12 digits of the hash>.<suffix>`, from the second
+    try on with `-<fence>` behind the digits. So two tries never share a key, and no run can
+    overwrite what another one committed."""
     fence: int = Field(ge=1)
     """The fence of the run that reserved it."""
     metadata: AssetMetadata
@@ -149,7 +150,8 @@ class Asset(Document, AssetDraft):
         }
 
 
-def object_key(dataset_id: str, version: int, content_hash: str, suffix: str) -> str:
-    """The lake key of an asset; see `Asset.s3_key`."""
+def object_key(dataset_id: str, version: int, content_hash: str, suffix: str, *, fence: int) -> str:
+    """The lake key of an asset that a run with this fence makes; see `Asset.s3_key`."""
     dataset = dataset_id.partition("/")[2]
-    return f"{dataset_id}/v{version}/{dataset}-{content_hash[:12]}{suffix}"
+    attempt = f"-{fence}" if fence > 1 else ""
+    return f"{dataset_id}/v{version}/{dataset}-{content_hash[:12]}{attempt}{suffix}"

@@ -56,6 +56,11 @@ def test_the_likeliest_format_of_a_file_name_comes_first():
 
 
 def test_other_bytes_have_another_key():
-    one = object_key("A/roads", 3, "ab" * 32, ".parquet")
+    one = object_key("A/roads", 3, "ab" * 32, ".parquet", fence=1)
     assert one == "A/roads/v3/roads-abababababab.parquet"
-    assert one != object_key("A/roads", 3, "cd" * 32, ".parquet")
+    assert one != object_key("A/roads", 3, "cd" * 32, ".parquet", fence=1)
+
+
+def test_the_same_bytes_of_another_try_have_another_key():
+    second = object_key("A/roads", 3, "ab" * 32, ".parquet", fence=2)
+    assert second == "A/roads/v3/roads-abababababab-2.parquet"
