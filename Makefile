@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-unit lint format stack-up stack-down clean
+.PHONY: compose-up compose-down bundle load
 
 bin := .venv/bin
 
@@ -38,6 +39,19 @@ stack-up: ## start the embedded stack in .stack
 
 stack-down: ## stop it; its data stays
 	@if [ -x $(bin)/python ]; then $(bin)/python -m libs.stack down; fi
+
+compose-up: ## the platform in Docker, from docker-compose.yaml and .env
+	@docker compose up --build --detach
+
+compose-down: ## stop it; its data stays in Docker's volumes
+	@docker compose down
+
+bundle: ## all that a site without a network needs, in one archive with checksums: dist/
+	@scripts/bootstrap.sh demo
+	@scripts/bundle.sh
+
+load: ## bring a bundle up there: make load BUNDLE=spatial-etl-VERSION.tar TARGET=folder
+	@scripts/load.sh "$(TARGET)" "$(BUNDLE)"
 
 clean: ## stop the stacks, and delete their data, the .venv and all caches
 	@for state in .stack .stack-test; do [ ! -d $$state ] || $(MAKE) -s purge STATE=$$state || exit 1; done

@@ -38,7 +38,7 @@ class LedgerAdminLogin(BaseSettings):
     replica_key: SecretStr | None = Field(
         default=None, description="what the members of our own replica set prove themselves with"
     )
-    members: str = Field(default="mongodb:27017", description="the set's members, by comma")
+    members: str = Field(default="ledger:27017", description="the set's members, by comma")
 
 
 class ComputeAdminLogin(BaseSettings):

@@ -4,17 +4,24 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic_settings import BaseSettings
 
-from libs import settings as module
+from libs import admin_settings, settings
 from libs.settings import Settings
 
 EXAMPLE = Path(__file__).resolve().parents[3] / ".env.example"
 SECTIONS = [
-    module.VaultSettings,
-    module.UploaderSettings,
-    module.LedgerSettings,
-    module.ComputeSettings,
-    module.EtlSettings,
+    settings.VaultSettings,
+    settings.UploaderSettings,
+    settings.LedgerSettings,
+    settings.ComputeSettings,
+    settings.EtlSettings,
+    admin_settings.VaultAdminLogin,
+    admin_settings.LedgerAdminLogin,
+    admin_settings.ComputeAdminLogin,
+    admin_settings.OrchestratorSettings,
+    admin_settings.PublishedPorts,
+    admin_settings.ImageSettings,
 ]
 LINE = re.compile(r"^(# )?([A-Z][A-Z0-9_]*)=(.*)$")
 
@@ -31,19 +38,19 @@ def lines() -> dict[str, tuple[bool, str, str]]:
 
 def fields() -> list:
     return [
-        pytest.param(f"{section.model_config['env_prefix']}{name}".upper(), field, id=name)
+        pytest.param(variable, field, id=variable)
         for section in SECTIONS
         for name, field in section.model_fields.items()
+        for variable in [f"{section.model_config['env_prefix']}{name}".upper()]
     ]
 
 
 def test_every_section_of_the_settings_is_known_to_this_test():
     bases = {
         kind
+        for module in (settings, admin_settings)
         for kind in vars(module).values()
-        if isinstance(kind, type)
-        and issubclass(kind, module.BaseSettings)
-        and kind is not module.BaseSettings
+        if isinstance(kind, type) and issubclass(kind, BaseSettings) and kind is not BaseSettings
     }
     assert bases == set(SECTIONS)
 
@@ -67,9 +74,9 @@ def test_a_copy_of_the_example_is_a_valid_settings_file(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     copy = tmp_path / ".env"
     copy.write_text(EXAMPLE.read_text())
-    settings = Settings(copy)
-    assert settings.vault.endpoint == "127.0.0.1:9000"
-    assert settings.uploader.access_key == "landing"
-    assert settings.ledger.username == "pipeline"
-    assert settings.compute.host == "127.0.0.1"
-    assert settings.etl.workers == 2
+    found = Settings(copy)
+    assert found.vault.endpoint == "127.0.0.1:9000"
+    assert found.uploader.access_key == "landing"
+    assert found.ledger.username == "pipeline"
+    assert found.compute.host == "127.0.0.1"
+    assert found.etl.workers == 2
