@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the project needs and this machine lacks: a .venv with pinned packages, and Debian's
-# PostGIS, GDAL and PROJ grids (the demo's raster). A second call finds all of it and is done at once.
+# PostGIS, GDAL, HAProxy and PROJ grids (the demo's raster). A second call finds all of it and is done at once.
 # Starting servers is not its business.
 #
 #   scripts/bootstrap.sh [demo|test]     demo: what running needs; test: that, and the test tools
@@ -44,6 +44,7 @@ missing_packages() {
     echo postgresql-15-postgis-3
   command -v gdalwarp >/dev/null && command -v ogr2ogr >/dev/null || echo gdal-bin
   [ -e /usr/share/proj/egm96_15.gtx ] || echo proj-data
+  [ -x /usr/sbin/haproxy ] || echo haproxy
 }
 
 install_packages() { # PACKAGE...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import socket
 from pathlib import Path
@@ -43,6 +44,9 @@ class Ports(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     vault: int
+    """What everybody uses: the front, which lets the gateway see decent requests only."""
+    gateway: int
+    """The store behind it. In no settings file: nobody but the front and `provision` asks it."""
     ledger: int
     compute: int
     webserver: int
@@ -69,7 +73,16 @@ class Identity(BaseModel):
 def load(paths: StackPaths) -> Identity | None:
     """The identity of an existing stack; None: it has none yet."""
     text = read_or_empty(paths.identity)
-    return Identity.model_validate_json(text) if text else None
+    if not text:
+        return None
+    content = json.loads(text)
+    # Stacks made before the vault had a front know no such port.
+    content["ports"].setdefault("gateway", 0)
+    identity = Identity.model_validate(content)
+    if identity.ports.gateway == 0:
+        identity = with_free_port(identity, "gateway")
+        save(paths, identity)
+    return identity
 
 
 def save(paths: StackPaths, identity: Identity) -> None:
@@ -79,8 +92,8 @@ def save(paths: StackPaths, identity: Identity) -> None:
 
 def create(paths: StackPaths, compute_dir: Path) -> Identity:
     """New ports and passwords, kept at once."""
-    vault, ledger, compute, webserver = _free_ports(4)
-    ports = Ports(vault=vault, ledger=ledger, compute=compute, webserver=webserver)
+    names = list(Ports.model_fields)
+    ports = Ports(**dict(zip(names, _free_ports(len(names)), strict=True)))
     identity = Identity(ports=ports, compute_dir=compute_dir)
     save(paths, identity)
     return identity

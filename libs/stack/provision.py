@@ -72,7 +72,7 @@ def provision_vault(paths: StackPaths, identity: Identity) -> None:
     )
     provision_buckets(
         VaultAdminSettings(
-            endpoint=settings["MINIO_ENDPOINT"],
+            endpoint=f"127.0.0.1:{identity.ports.gateway}",  # the front lets nobody administer
             secure=False,
             access_key=admin.access_key,
             secret_key=admin.secret_key,

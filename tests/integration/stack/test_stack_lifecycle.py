@@ -24,7 +24,7 @@ from libs.stack.errors import ServerFailedError
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(300)]
 
-STORES = {"vault", "ledger", "compute"}
+STORES = {"vault", "front", "ledger", "compute"}
 
 
 def start(state: Path, lines: list[str] | None = None):

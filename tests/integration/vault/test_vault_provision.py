@@ -10,6 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
+from minio import MinioAdmin
+from minio.credentials import StaticProvider
+from minio.error import MinioAdminException
 from pydantic import SecretStr
 
 from libs.errors import ConfigError, TransientError
@@ -139,6 +142,22 @@ def test_rights_that_a_user_had_before_are_gone(gateway) -> None:
     gateway.provision(uploader=turned)
     with pytest.raises(VaultDeniedError):
         gateway.vault(turned).put_bytes(LAKE, "p/y", b"2")
+
+
+@pytest.mark.parametrize("user", [PIPELINE, UPLOADER], ids=["pipeline", "uploader"])
+def test_no_user_gives_itself_a_policy_or_another_secret(gateway, user) -> None:
+    """CVE-2021-43858, which the gateway's code has; here without the front that hides it."""
+    gateway.provision()
+    itself = MinioAdmin(
+        endpoint=gateway.endpoint,
+        credentials=StaticProvider(user.access_key, user.secret_key.get_secret_value()),
+        secure=False,
+    )
+    with pytest.raises(MinioAdminException, match="AccessDenied"):
+        itself.user_add(user.access_key, "another-secret-1")
+    with pytest.raises(MinioAdminException, match="AccessDenied"):
+        itself.policy_set(policy_name="readwrite", user=user.access_key)
+    gateway.vault(user).check()
 
 
 def test_only_the_admin_may_and_no_secret_is_told(gateway) -> None:

@@ -4,84 +4,18 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import http.client
 import traceback
 import uuid
-from contextlib import closing
 from datetime import datetime, timedelta, timezone
-from urllib.parse import SplitResult
 
 import pytest
 from minio import Minio
-from minio import time as minio_time
-from minio.credentials import Credentials
 from minio.datatypes import PostPolicy
-from minio.signer import sign_v4_s3
 from pydantic import SecretStr
 
 from libs.vault import Vault, VaultCredentialsError, VaultDeniedError
 
 pytestmark = pytest.mark.integration
-
-
-def exchange(endpoint, method, target, body, headers) -> tuple[int, bytes]:
-    """One request with its path exactly as it is written, and its answer."""
-    with closing(http.client.HTTPConnection(endpoint, timeout=20)) as connection:
-        connection.request(method, target, body, headers)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-
-
-@pytest.fixture
-def canary(vault, settings):
-    """An object of the lake that the landing user would like to be rid of."""
-    bucket, key = settings.vault.lake_bucket, f"it-rights-{uuid.uuid4().hex[:12]}/canary"
-    vault.put_bytes(bucket, key, b"alive")
-    yield key
-    for found in list(vault.list_objects(bucket, key.split("/", maxsplit=1)[0])):
-        vault.remove(bucket, found.key)
-
-
-@pytest.fixture
-def lake(vault, settings, canary):
-    """What lies beside the canary now."""
-    bucket, folder = settings.vault.lake_bucket, canary.split("/")[0]
-    return lambda: [item.key for item in vault.list_objects(bucket, folder)]
-
-
-@pytest.fixture
-def mine(uploader_vault, settings):
-    """A folder of the landing user's own."""
-    name, bucket = f"it-rights-{uuid.uuid4().hex[:12]}", settings.vault.landing_bucket
-    yield name
-    for found in list(uploader_vault.list_objects(bucket, name)):
-        uploader_vault.remove(bucket, found.key)
-
-
-@pytest.fixture
-def raw(settings):
-    """Sends a signed request as the landing user, its path as it is written."""
-
-    def send(method, path, *, query="", body=b"", headers=None) -> tuple[int, bytes]:
-        endpoint, user = settings.vault.endpoint, settings.uploader
-        digest, now = hashlib.sha256(body).hexdigest(), minio_time.utcnow()
-        signed = sign_v4_s3(
-            method=method,
-            url=SplitResult("http", endpoint, path, query, ""),
-            region=settings.vault.region,
-            headers={
-                "Host": endpoint,
-                "x-amz-date": minio_time.to_amz_date(now),
-                "x-amz-content-sha256": digest,
-                **(headers or {}),
-            },
-            credentials=Credentials(user.access_key, user.secret_key.get_secret_value()),
-            content_sha256=digest,
-            date=now,
-        )
-        return exchange(endpoint, method, f"{path}?{query}" if query else path, body, signed)
-
-    return send
 
 
 def test_the_landing_user_writes_lists_reads_and_removes_in_the_landing_zone(
@@ -158,7 +92,7 @@ def test_a_list_of_keys_to_delete_reaches_no_other_bucket(raw, settings, canary,
     assert lake() == [canary]
 
 
-def test_a_form_reaches_no_other_bucket(settings, canary, lake) -> None:
+def test_a_form_reaches_no_other_bucket(settings, canary, lake, exchange) -> None:
     user = settings.uploader
     client = Minio(
         settings.vault.endpoint,
@@ -181,7 +115,7 @@ def test_a_form_reaches_no_other_bucket(settings, canary, lake) -> None:
     )
     kind = {"Content-Type": "multipart/form-data; boundary=B"}
     path, body = f"/{settings.vault.landing_bucket}", "".join(parts).encode()
-    assert exchange(settings.vault.endpoint, "POST", path, body, kind)[0] >= 400
+    assert exchange("POST", path, body, kind)[0] >= 400
     assert lake() == [canary]
 
 

@@ -1,3 +1,4 @@
+import json
 import os
 import stat
 from pathlib import Path
@@ -64,7 +65,24 @@ def test_ports_and_passwords_are_kept(paths):
     made = identity.create(paths, paths.compute)
     assert identity.load(paths) == made
     assert mode(paths.identity) == 0o600
-    assert len(set(dict(made.ports).values())) == 4
+    assert len(set(dict(made.ports).values())) == 5
+
+
+def test_a_stack_from_before_the_vaults_front_gets_a_port_for_the_gateway(paths):
+    made = identity.create(paths, paths.compute)
+    older = json.loads(paths.identity.read_text())
+    del older["ports"]["gateway"]
+    paths.identity.write_text(json.dumps(older))
+    loaded = identity.load(paths)
+    assert loaded == identity.load(paths)
+    assert loaded.ports.gateway not in {0, made.ports.vault, made.ports.ledger}
+    assert loaded.ports.vault == made.ports.vault
+
+
+def test_no_settings_file_names_the_gateway_behind_the_front(paths, identity):
+    values = " ".join(env_file.settings_of(paths, identity).values())
+    assert str(identity.ports.vault) in values
+    assert str(identity.ports.gateway) not in values
 
 
 def test_no_password_shows_in_a_repr(identity, secrets):

@@ -2,6 +2,7 @@
 
 import shlex
 import stat
+import subprocess
 import sys
 
 import pytest
@@ -55,6 +56,24 @@ def test_dagster_stops_before_the_stores_that_its_runs_need(paths, identity):
     stores = [program.start_order for program in programs if program.is_store]
     others = [program.start_order for program in programs if not program.is_store]
     assert max(stores) < min(others)
+
+
+def test_the_front_goes_before_the_gateway_and_stands_at_the_published_address(paths, identity):
+    programs = {program.name: program for program in table(paths, identity)}
+    front, gateway = programs["front"], programs["vault"]
+    assert front.address == "127.0.0.1:21001"
+    assert front.environment["GATEWAY_PORT"] == "21005"
+    assert "127.0.0.1:21005" in gateway.command
+    assert not any("21001" in word for word in gateway.command)
+
+
+def test_haproxy_itself_takes_the_fronts_configuration(paths, identity):
+    front = next(program for program in table(paths, identity) if program.name == "front")
+    checked = subprocess.run(
+        [*front.command, "-c"], env=front.environment, capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stderr
+    assert "WARNING" not in checked.stderr
 
 
 def test_all_missing_programs_are_named_at_once(tmp_path, monkeypatch):
