@@ -6,6 +6,7 @@ from libs.ingest.ending import abandon, end_with
 from libs.ingest.errors import BatchRejectedError, DiskFullError, ManifestGoneError
 from libs.ingest.fetch import fetch
 from libs.ingest.load import load
+from libs.ingest.outlook import Outlook, outlook
 from libs.ingest.platform import Platform
 from libs.ingest.receive import receive
 from libs.ingest.run import run_upload
@@ -37,6 +38,7 @@ __all__ = [
     "Job",
     "LoadedFile",
     "ManifestGoneError",
+    "Outlook",
     "Platform",
     "RunState",
     "StageOutput",
@@ -47,6 +49,7 @@ __all__ = [
     "end_with",
     "fetch",
     "load",
+    "outlook",
     "receipt_key",
     "receive",
     "run_upload",

@@ -26,7 +26,8 @@ from dagster import (
 from etl_pipelines.jobs import UPLOAD_TAG, ingest_job
 from etl_pipelines.ops.validate_op import UploadConfig
 from etl_pipelines.resources import PlatformResource
-from libs.ingest import Platform, waiting_manifests
+from etl_pipelines.run_tags import RunSizes, run_tags
+from libs.ingest import Platform, outlook, waiting_manifests
 from libs.models import ManifestUpload
 
 WATCH_S = 4.0
@@ -62,7 +63,8 @@ def build_manifest_sensor(interval_s: int) -> SensorDefinition:
 def _watch(context: SensorEvaluationContext, platform: Platform) -> list[RunRequest]:
     until = time.monotonic() + WATCH_S
     while True:
-        requests = _wanted(context, waiting_manifests(platform))
+        wanted = _wanted(context, waiting_manifests(platform))
+        requests = [_request(platform, upload, attempt) for upload, attempt in wanted]
         if requests or time.monotonic() + LOOK_EVERY_S > until:
             return requests
         time.sleep(LOOK_EVERY_S)
@@ -70,10 +72,10 @@ def _watch(context: SensorEvaluationContext, platform: Platform) -> list[RunRequ
 
 def _wanted(
     context: SensorEvaluationContext, uploads: Sequence[ManifestUpload]
-) -> list[RunRequest]:
+) -> list[tuple[ManifestUpload, int]]:
     runs = _runs_of(context, uploads)
     attempts = ((upload, _next_attempt(runs.get(upload.run_key, []))) for upload in uploads)
-    return [_request(upload, attempt) for upload, attempt in attempts if attempt]
+    return [(upload, attempt) for upload, attempt in attempts if attempt]
 
 
 def _runs_of(
@@ -100,10 +102,13 @@ def _next_attempt(runs: Sequence[RunRecord]) -> int | None:
     return len(runs) + 1 if datetime.now(timezone.utc) >= due else None
 
 
-def _request(upload: ManifestUpload, attempt: int) -> RunRequest:
+def _request(platform: Platform, upload: ManifestUpload, attempt: int) -> RunRequest:
     suffix = f"|attempt {attempt}" if attempt > 1 else ""
+    sizes = RunSizes.load(platform.limits.run_sizes) if platform.limits.run_sizes else None
+    seen = outlook(platform, upload, with_size=sizes is not None)
+    own = {UPLOAD_TAG: upload.run_key, "spatial_etl/attempt": str(attempt)}
     return RunRequest(
         run_key=upload.run_key + suffix,
         run_config=RunConfig(ops={"validate": UploadConfig.of(upload)}),
-        tags={UPLOAD_TAG: upload.run_key, "spatial_etl/attempt": str(attempt)},
+        tags={**run_tags(seen, sizes), **own},
     )
