@@ -177,7 +177,14 @@ class FaultProxy:
             client.close()
             return
         server.settimeout(None)
-        relay = Relay(client, server, conversation(self._protocol), self._decide, self._flowing)
+        relay = Relay(
+            client,
+            server,
+            conversation(self._protocol),
+            self._decide,
+            self._flowing,
+            self._failures.append,
+        )
         with self._lock:
             refused = self._refusing
             if not refused:
@@ -187,8 +194,6 @@ class FaultProxy:
             return
         try:
             relay.run()
-        except Exception as error:  # noqa: BLE001  raised by __exit__, in the test's own thread
-            self._failures.append(error)
         finally:
             with self._lock:
                 self._relays.discard(relay)

@@ -91,28 +91,27 @@ class Relay:
         conversation: Conversation,
         decide: Callable[[str], Action],
         flowing: threading.Event,
+        report: Callable[[Exception], None],
     ) -> None:
         self._client, self._server = client, server
         self._conversation = conversation
         self._decide = decide
         self._flowing = flowing
+        self._report = report
         self._broken = threading.Event()
         self._halves: _HalfSent | None = None
         self._deaf = False  # the client has got its end of stream; what it says is thrown away
         self._actions: dict[Exchange, Action] = {}  # of calls that are not simply passed
-        self._failure: Exception | None = None
         for end in (client, server):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def run(self) -> None:
-        """Carry bytes until both directions have ended; raise what a plan or the framing raised."""
+        """Carry bytes until both directions have ended. What a plan raises is reported."""
         back = threading.Thread(target=self._guarded, args=(self._pump_replies,), daemon=True)
         back.start()
         self._guarded(self._pump_requests)
         back.join()
         self.close()
-        if self._failure is not None:
-            raise self._failure
 
     def break_off(self) -> None:
         """End both connections, from any thread; whoever waits for their bytes wakes."""
@@ -131,8 +130,8 @@ class Relay:
             pump()
         except (OSError, _BrokenOffError):  # an end that is gone takes the other one with it
             self.break_off()
-        except Exception as error:  # noqa: BLE001  raised by `run`
-            self._failure = self._failure or error
+        except Exception as error:  # noqa: BLE001  raised in the test's own thread, by the proxy
+            self._report(error)  # before the client can notice anything
             self.break_off()
 
     def _pump_requests(self) -> None:
