@@ -46,7 +46,7 @@ class InputError(SpatialEtlError):
         super().__init__("; ".join(str(problem) for problem in self.problems))
 
     @classmethod
-    def of(cls, where: str, what: str, cure: str = "") -> InputError:
+    def of(cls, where: str, what: str, cure: str) -> InputError:
         """An error with a single problem."""
         return cls([Problem(where=where, what=what, cure=cure)])
 

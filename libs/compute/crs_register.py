@@ -118,7 +118,9 @@ def _definition(code: str) -> tuple[str, float, float]:
         raise _unknown(code) from None
     wkt = next(_fitting_wkt(crs), None)
     if wkt is None:
-        raise InputError.of("crs", f"the definition of {code} is too long for PostGIS.")
+        raise InputError.of(
+            "crs", f"the definition of {code} is too long for PostGIS.", "Declare another CRS."
+        )
     area = crs.area_of_use
     if area is None:
         return wkt, 0.0, 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from enum import Enum
 from pathlib import PurePosixPath
 from typing import Annotated
@@ -149,9 +150,7 @@ class Manifest(_Strict):
             ("path", [file.path for file in self.files]),
             ("dataset", [file.dataset_slug for file in self.files]),
         ):
-            twice = sorted({value for value in values if values.count(value) > 1})
+            twice = sorted(value for value, count in Counter(values).items() if count > 1)
             if twice:
-                raise ValueError(
-                    f"files: the same {what} stands more than once: {', '.join(twice)}"
-                )
+                raise ValueError(f"the same {what} stands more than once: {', '.join(twice[:5])}")
         return self

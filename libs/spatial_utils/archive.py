@@ -17,6 +17,7 @@ _CHUNK_BYTES = 2**20
 _ENCRYPTED = 0x1
 _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 _LONGEST_NAME_BYTES = 255
+_PLAIN = "Zip plain files by plain names."
 
 
 @dataclass(frozen=True)
@@ -53,18 +54,22 @@ def _checked(
 ) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
     if len(infos) > limits.entries:
         raise ArchiveError(
-            path.name, None, f"it has {len(infos)} entries; {limits.entries} are accepted."
+            path.name,
+            None,
+            f"it has {len(infos)} entries; {limits.entries} are accepted.",
+            "Zip only the files of one dataset.",
         )
     seen: dict[str, str] = {}
     entries = []
     for info in infos:
         fault = _fault(info)
         if fault:
-            raise ArchiveError(path.name, _shown(info), fault, "Zip plain files by plain names.")
+            raise ArchiveError(path.name, _shown(info), fault, _PLAIN)
         name = PurePosixPath(info.filename)
         same = unicodedata.normalize("NFC", str(name)).casefold()
         if same in seen:
-            raise ArchiveError(path.name, _shown(info), f"{seen[same]!r} is there, too: one name.")
+            same_name = f"{seen[same]!r} is there, too: one name."
+            raise ArchiveError(path.name, _shown(info), same_name, _PLAIN)
         seen[same] = str(name)
         if not info.is_dir():
             entries.append((info, name))
@@ -107,7 +112,9 @@ def _refuse_files_as_folders(
     for same, name in seen.items():
         for parent in PurePosixPath(same).parents:
             if str(parent) in files:
-                raise ArchiveError(path.name, name, f"{str(parent)!r} is a file, not a folder.")
+                raise ArchiveError(
+                    path.name, name, f"{str(parent)!r} is a file, not a folder.", _PLAIN
+                )
 
 
 class _Unpacking:

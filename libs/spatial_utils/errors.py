@@ -8,7 +8,7 @@ from libs.errors import InputError, OperatorError, Problem, TransientError
 class UnreadableFileError(InputError):
     """A file cannot be read as what it was declared to be."""
 
-    def __init__(self, where: str, what: str, cure: str = "") -> None:
+    def __init__(self, where: str, what: str, cure: str) -> None:
         super().__init__([Problem(where=where, what=what, cure=cure)])
 
 
@@ -61,7 +61,7 @@ class UnsuitableCrsError(InputError):
 class ArchiveError(InputError):
     """An archive that is broken, hostile or not what it was declared to be."""
 
-    def __init__(self, archive: str, entry: str | None, what: str, cure: str = "") -> None:
+    def __init__(self, archive: str, entry: str | None, what: str, cure: str) -> None:
         where = archive if entry is None else f"{archive}, entry {entry!r}"
         super().__init__([Problem(where=where, what=what, cure=cure)])
 

@@ -11,6 +11,8 @@ from libs.spatial_utils.errors import ArchiveError, UnreadableFileError
 from libs.spatial_utils.sandbox import ChildLimits
 from libs.spatial_utils.vector_info import VectorSource
 
+_CURE = "Zip the data of the declared format itself, not a zip of it."
+
 
 def local_file(source: VectorSource, limits: ChildLimits, folder: Path) -> tuple[Path, str | None]:
     """The path that GDAL is given, and the layer that is left to choose in it.
@@ -20,7 +22,7 @@ def local_file(source: VectorSource, limits: ChildLimits, folder: Path) -> tuple
     """
     path, driver, layer, name = source.path, source.driver, source.layer, source.name
     if not path.is_file():
-        raise UnreadableFileError(name, "it is not there, or is no file.")
+        raise UnreadableFileError(name, "it is not there, or is no file.", "Upload it again.")
     row = INPUT_FORMATS[driver]
     if not (row.zipped and path.name.lower().endswith(row.zipped)):
         if not row.suffixes:
@@ -65,7 +67,7 @@ def _shapefile(files: Sequence[Path], layer: str | None, name: str) -> Path:
         return chosen[0]
     stems = ", ".join(repr(item.stem) for item in there[:30])
     if not there:
-        raise ArchiveError(name, None, "there is no .shp file in it.")
+        raise ArchiveError(name, None, "there is no .shp file in it.", _CURE)
     raise ArchiveError(
         name,
         None,
@@ -82,7 +84,7 @@ def _geodatabase(files: Sequence[Path], name: str) -> Path:
     if len(folders) == 1:
         return _named_gdb(folders[0])
     if not folders:
-        raise ArchiveError(name, None, "there is no file geodatabase in it.")
+        raise ArchiveError(name, None, "there is no file geodatabase in it.", _CURE)
     raise ArchiveError(
         name,
         None,

@@ -18,6 +18,7 @@ from pyogrio.raw import open_arrow
 from libs.spatial_utils.vector_drivers import CHATTER, LOSSES
 from libs.spatial_utils.vector_wire import MAX_BATCH_ROWS, FileProblemError
 
+_CURE = "Check that it is whole and of the declared format, or export it anew."
 _MOST_NOTES = 20
 _GDAL_ERRORS = (
     DataSourceError,
@@ -56,7 +57,7 @@ class GdalMessages:
             text = self.cleaned(str(error))
             if "ut of memory" in text or "annot allocate" in text:
                 raise MemoryError(text) from error
-            raise FileProblemError(f"GDAL cannot read it: {text}") from error
+            raise FileProblemError(f"GDAL cannot read it: {text}", _CURE) from error
 
     def refuse_losses(self) -> None:
         """Raise a `FileProblemError` for a warning that means that a value was replaced."""

@@ -81,7 +81,9 @@ def _encoded(column: pa.Array, encoding: str) -> pa.BinaryArray:
         offsets.append(own - own[0])
         column = column.flatten()
         if column.null_count:
-            raise FileProblemError(f"a {encoding} of it has a part that is null.")
+            raise FileProblemError(
+                f"a {encoding} of it has a part that is null.", "Write it with the encoding WKB."
+            )
     vertices, dimension = _vertices(column, encoding)
     return _laid_out(levels, offsets, vertices, dimension)
 
@@ -117,7 +119,10 @@ def _laid_out(
         before.insert(0, _running(sizes))
     total = int(before[0][-1])
     if total > _MOST_BYTES:
-        raise FileProblemError("the geometries of one batch are larger than 2 GiB.")
+        raise FileProblemError(
+            "the geometries of one batch are larger than 2 GiB.",
+            "Split the file into smaller ones.",
+        )
     data = np.empty(total, np.uint8)
     is_head = np.zeros(total, np.bool_)
     starts = before[0][:-1]

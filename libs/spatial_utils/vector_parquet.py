@@ -218,4 +218,7 @@ def _translated() -> Iterator[None]:
         raise  # pyarrow's own is one of the errors below, too
     except (pa.ArrowException, OSError) as error:
         text = " ".join(str(error).split())[:500]
-        raise FileProblemError(f"it cannot be read as Parquet: {text}") from error
+        raise FileProblemError(
+            f"it cannot be read as Parquet: {text}",
+            "Check that it is whole and of the declared format, or write it anew.",
+        ) from error

@@ -43,7 +43,7 @@ class Request:
 class FileProblemError(Exception):
     """In the child: the file is at fault. The parent makes an InputError of it."""
 
-    def __init__(self, what: str, cure: str = "") -> None:
+    def __init__(self, what: str, cure: str) -> None:
         self.what, self.cure = what, cure
         super().__init__(what)
 

@@ -59,7 +59,8 @@ class ObjectTooLargeError(InputError):
     @classmethod
     def at(cls, place: Place, max_bytes: int) -> ObjectTooLargeError:
         """The object of this place."""
-        return cls([Problem(where=place.uri, what=f"has more than {max_bytes:,} bytes.")])
+        what = f"has more than {max_bytes:,} bytes."
+        return cls([Problem(where=place.uri, what=what, cure="Split it into smaller files.")])
 
 
 class InvalidKeyError(InputError):

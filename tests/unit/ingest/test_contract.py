@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from libs.errors import InputError
-from libs.ingest.contract import field_path, parse_manifest
+from libs.ingest.contract import parse_manifest
+from libs.ingest.contract_words import field_path
 from libs.models import AssetKind, Manifest, OnError
 
 

@@ -1,0 +1,69 @@
+"""How long a piece of work takes, and how much memory its processes hold; changes nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+INTERVAL_S = 0.02
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass
+class Watched:
+    """What was seen; whole once the block has ended."""
+
+    seconds: float = 0.0
+    peak_bytes: int = 0
+    """Of this process and all below it, at one moment: a child counts with its own peak so far."""
+
+
+@contextlib.contextmanager
+def watched() -> Iterator[Watched]:
+    """Sample this process and its descendants while the block runs."""
+    seen, done = Watched(), threading.Event()
+
+    def sample() -> None:
+        while True:
+            children = sum(map(_peak, descendants(os.getpid())))
+            seen.peak_bytes = max(seen.peak_bytes, _resident(os.getpid()) + children)
+            if done.wait(INTERVAL_S):
+                return
+
+    sampler = threading.Thread(target=sample, daemon=True)
+    started = time.monotonic()
+    sampler.start()
+    try:
+        yield seen
+    finally:
+        seen.seconds = time.monotonic() - started
+        done.set()
+        sampler.join()
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes below one, all generations."""
+    found, waiting = [], [pid]
+    while waiting:
+        for listing in Path(f"/proc/{waiting.pop()}/task").glob("*/children"):
+            with contextlib.suppress(OSError):
+                below = [int(number) for number in listing.read_text().split()]
+                found += below
+                waiting += below
+    return found
+
+
+def _resident(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_BYTES
+
+
+def _peak(pid: int) -> int:
+    with contextlib.suppress(OSError, StopIteration):
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) * 1024
+    return 0  # it has ended meanwhile
