@@ -110,6 +110,11 @@ class EtlSettings(BaseSettings):
     zstd_level: int = Field(default=3, ge=1, le=22)
     workers: int = Field(default=2, ge=1, description="CPU cores one run may use")
     sensor_interval_s: int = Field(default=2, ge=1)
+    run_timeout_s: int = Field(default=21_600, ge=10, description="per run, all stages")
+    run_attempts: int = Field(default=5, ge=1, description="runs for one upload, the first too")
+    retry_wait_s: float = Field(
+        default=10.0, ge=0, description="before the second attempt; doubled for each further one"
+    )
     audit_cron: str = "*/30 * * * *"
     dagster_url: str = Field(default="http://127.0.0.1:3000", description="for links people follow")
 

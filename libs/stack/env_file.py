@@ -9,7 +9,10 @@ from libs.stack.paths import PROJECT, StackPaths
 from libs.stack.private_files import read_or_empty, write_private
 
 LAKE_BUCKET = "data-lake"
-_HEADER = "# Written by `spatial-etl stack up` at each start; holds passwords; edits are lost.\n"
+_HEADER = (
+    "# Written by `spatial-etl stack up` at each start; holds passwords; edits are lost.\n"
+    "# Settings of your own belong into own.env beside it: they come last here, and win.\n"
+)
 
 
 def settings_of(paths: StackPaths, identity: Identity) -> dict[str, str]:
@@ -48,7 +51,8 @@ def dagster_url(identity: Identity) -> str:
 
 
 def write(paths: StackPaths, settings: dict[str, str]) -> None:
-    """Write the settings file when it differs."""
+    """Write the settings file when it differs; what `own.env` holds is put at its end."""
     text = _HEADER + "".join(f"{name}='{value}'\n" for name, value in settings.items())
+    text += read_or_empty(paths.own_settings)
     if text != read_or_empty(paths.env_file):
         write_private(paths.env_file, text)

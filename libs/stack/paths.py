@@ -58,6 +58,11 @@ class StackPaths:
         return self.state / ".env"
 
     @property
+    def own_settings(self) -> Path:
+        """What a person wants set otherwise; never written by us."""
+        return self.state / "own.env"
+
+    @property
     def logs(self) -> Path:
         return self.state / "logs"
 

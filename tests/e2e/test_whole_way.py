@@ -211,7 +211,9 @@ def test_the_sensors_and_the_schedule_are_on(page):
     (repository,) = location["locationOrLoadError"]["repositories"]
     assert {job["name"] for job in repository["jobs"]} >= {"ingest", "audit"}
     states = {s["name"]: s["sensorState"]["status"] for s in repository["sensors"]}
-    assert set(states) == {"manifest_sensor", "failed_run_sensor", "cancelled_run_sensor"}
+    assert set(states) == {
+        "manifest_sensor", "failed_run_sensor", "cancelled_run_sensor", "silent_run_sensor",
+    }  # fmt: skip
     assert set(states.values()) == {"RUNNING"}
     (schedule,) = repository["schedules"]
     assert schedule["scheduleState"]["status"] == "RUNNING"

@@ -16,6 +16,7 @@ from etl_pipelines.resources import (
 from etl_pipelines.schedules import build_audit_schedule
 from etl_pipelines.sensors.manifest_sensor import build_manifest_sensor
 from etl_pipelines.sensors.run_ended_sensor import cancelled_run_sensor, failed_run_sensor
+from etl_pipelines.sensors.silent_run_sensor import build_silent_run_sensor
 from libs.settings import EtlSettings
 
 
@@ -57,10 +58,11 @@ def build_definitions(
     return Definitions(
         jobs=[ingest_job, audit_job],
         sensors=[
-            build_manifest_sensor(limits.sensor_interval_s),
+            build_manifest_sensor(limits),
+            build_silent_run_sensor(limits),
             failed_run_sensor,
             cancelled_run_sensor,
         ],
-        schedules=[build_audit_schedule(limits.audit_cron)],
+        schedules=[build_audit_schedule(limits)],
         resources=resources,
     )

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dagster import DefaultScheduleStatus, ScheduleDefinition
+from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 
 from etl_pipelines.jobs import audit_job
+from libs.settings import EtlSettings
 
 
-def build_audit_schedule(cron: str) -> ScheduleDefinition:
-    """The auditor at the times of a cron expression, UTC."""
+def build_audit_schedule(limits: EtlSettings) -> ScheduleDefinition:
+    """The auditor at the times of `audit_cron`, UTC."""
     return ScheduleDefinition(
         name="audit_schedule",
         job=audit_job,
-        cron_schedule=cron,
+        cron_schedule=limits.audit_cron,
+        tags={MAX_RUNTIME_SECONDS_TAG: str(limits.run_timeout_s)},
         default_status=DefaultScheduleStatus.RUNNING,
     )

@@ -23,7 +23,7 @@ def test_the_ingest_job_is_the_six_stages_in_a_row(repository):
 
 def test_the_sensors_and_the_schedule_are_there(repository):
     assert {sensor.name for sensor in repository.sensor_defs} == {
-        "manifest_sensor", "failed_run_sensor", "cancelled_run_sensor",
+        "manifest_sensor", "failed_run_sensor", "cancelled_run_sensor", "silent_run_sensor",
     }  # fmt: skip
     (schedule,) = repository.schedule_defs
     assert schedule.job_name == "audit"

@@ -108,6 +108,14 @@ def test_the_settings_file_gives_the_settings_back(paths, identity, monkeypatch)
     assert settings.etl.dagster_url == "http://127.0.0.1:21004"
 
 
+def test_a_persons_own_settings_survive_and_win(paths, identity, monkeypatch):
+    monkeypatch.delenv("ETL_WORKERS", raising=False)
+    paths.own_settings.write_text("ETL_WORKERS=7\n")
+    for _ in range(2):
+        env_file.write(paths, env_file.settings_of(paths, identity))
+        assert Settings(paths.env_file).etl.workers == 7
+
+
 def test_the_settings_file_holds_no_administrators_password(paths, identity):
     values = set(env_file.settings_of(paths, identity).values())
     admins = (identity.vault_admin, identity.ledger_admin, identity.compute_admin)

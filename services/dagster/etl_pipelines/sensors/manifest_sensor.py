@@ -22,6 +22,7 @@ from dagster import (
     SkipReason,
     sensor,
 )
+from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 
 from etl_pipelines.jobs import UPLOAD_TAG, ingest_job
 from etl_pipelines.ops.validate_op import UploadConfig
@@ -29,22 +30,20 @@ from etl_pipelines.resources import PlatformResource
 from etl_pipelines.run_tags import RunSizes, run_tags
 from libs.ingest import Platform, outlook, waiting_manifests
 from libs.models import ManifestUpload
+from libs.settings import EtlSettings
 
 WATCH_S = 4.0
 """Dagster's daemon comes round every five seconds: a tick keeps looking for most of that time."""
 LOOK_EVERY_S = 0.5
-MAX_ATTEMPTS = 5
-FIRST_WAIT = timedelta(seconds=10)
-"""Before the second attempt at an upload whose run failed; doubled for each further one."""
 
 
-def build_manifest_sensor(interval_s: int) -> SensorDefinition:
-    """The sensor, looking every `interval_s` seconds at the earliest."""
+def build_manifest_sensor(limits: EtlSettings) -> SensorDefinition:
+    """The sensor, looking every `sensor_interval_s` seconds at the earliest."""
 
     @sensor(
         name="manifest_sensor",
         job=ingest_job,
-        minimum_interval_seconds=interval_s,
+        minimum_interval_seconds=limits.sensor_interval_s,
         default_status=DefaultSensorStatus.RUNNING,
         description="Starts a run for every manifest uploaded to manifests/*.json.",
     )
@@ -63,7 +62,7 @@ def build_manifest_sensor(interval_s: int) -> SensorDefinition:
 def _watch(context: SensorEvaluationContext, platform: Platform) -> list[RunRequest]:
     until = time.monotonic() + WATCH_S
     while True:
-        wanted = _wanted(context, waiting_manifests(platform))
+        wanted = _wanted(context, waiting_manifests(platform), platform.limits)
         requests = [_request(platform, upload, attempt) for upload, attempt in wanted]
         if requests or time.monotonic() + LOOK_EVERY_S > until:
             return requests
@@ -71,10 +70,10 @@ def _watch(context: SensorEvaluationContext, platform: Platform) -> list[RunRequ
 
 
 def _wanted(
-    context: SensorEvaluationContext, uploads: Sequence[ManifestUpload]
+    context: SensorEvaluationContext, uploads: Sequence[ManifestUpload], limits: EtlSettings
 ) -> list[tuple[ManifestUpload, int]]:
     runs = _runs_of(context, uploads)
-    attempts = ((upload, _next_attempt(runs.get(upload.run_key, []))) for upload in uploads)
+    attempts = ((upload, _next_attempt(runs.get(upload.run_key, []), limits)) for upload in uploads)
     return [(upload, attempt) for upload, attempt in attempts if attempt]
 
 
@@ -90,15 +89,16 @@ def _runs_of(
     return found
 
 
-def _next_attempt(runs: Sequence[RunRecord]) -> int | None:
+def _next_attempt(runs: Sequence[RunRecord], limits: EtlSettings) -> int | None:
     """The number of the attempt to start now; None: one is going on, or waits, or all were made."""
     if not runs:
         return 1
     newest = max(runs, key=lambda record: record.create_timestamp)
-    if newest.dagster_run.status is not DagsterRunStatus.FAILURE or len(runs) >= MAX_ATTEMPTS:
+    has_failed = newest.dagster_run.status is DagsterRunStatus.FAILURE
+    if not has_failed or len(runs) >= limits.run_attempts:
         return None
     ended = datetime.fromtimestamp(newest.end_time or 0, timezone.utc)
-    due = ended + FIRST_WAIT * 2 ** (len(runs) - 1)
+    due = ended + timedelta(seconds=limits.retry_wait_s) * 2 ** (len(runs) - 1)
     return len(runs) + 1 if datetime.now(timezone.utc) >= due else None
 
 
@@ -106,7 +106,11 @@ def _request(platform: Platform, upload: ManifestUpload, attempt: int) -> RunReq
     suffix = f"|attempt {attempt}" if attempt > 1 else ""
     sizes = RunSizes.load(platform.limits.run_sizes) if platform.limits.run_sizes else None
     seen = outlook(platform, upload, with_size=sizes is not None)
-    own = {UPLOAD_TAG: upload.run_key, "spatial_etl/attempt": str(attempt)}
+    own = {
+        UPLOAD_TAG: upload.run_key,
+        "spatial_etl/attempt": str(attempt),
+        MAX_RUNTIME_SECONDS_TAG: str(platform.limits.run_timeout_s),
+    }
     return RunRequest(
         run_key=upload.run_key + suffix,
         run_config=RunConfig(ops={"validate": UploadConfig.of(upload)}),
