@@ -36,7 +36,7 @@ cp -r "$bundle/wheels" "$target/wheels"
 cat <<NEXT
 Loaded into $target. Next:
   cd $target
-  cp .env.example .env && chmod 600 .env      # then change every change-me
+  scripts/make_env.sh
   docker compose up --detach --no-build
 The command line on this machine, from the wheels alone:
   python3 -m venv .venv && .venv/bin/pip install --no-index --find-links wheels spatial-etl
