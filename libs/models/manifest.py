@@ -19,6 +19,9 @@ from libs.models.geo import CrsCode
 MANIFEST_PREFIX = "manifests/"
 """Where manifests lie in the landing bucket; no data file may."""
 
+MAX_NAME_BYTES = 255
+"""Of one part of a key between slashes: what file systems take, and so most stores."""
+
 
 def _is_allowed_driver(name: str) -> str:
     if name not in INPUT_FORMATS:
@@ -33,12 +36,15 @@ def _is_plain_s3_uri(uri: str) -> str:
     if not match:
         raise ValueError(f"{uri!r} is not of the form s3://BUCKET/KEY")
     key = match.group(2)
-    if "\\" in key or any(part in ("", ".", "..") for part in unquote(key).split("/")):
+    plain = unquote(key)
+    if "\\" in plain or any(part in ("", ".", "..") for part in plain.split("/")):
         raise ValueError(f"{uri!r} has an empty, '.', '..' or backslash part in its key")
     if key.startswith(MANIFEST_PREFIX):
         raise ValueError(f"{uri!r} lies under {MANIFEST_PREFIX}, where only manifests belong")
     if len(key.encode("utf-8")) > 1024:
         raise ValueError("the key is longer than the 1024 bytes that S3 allows")
+    if any(len(part.encode("utf-8")) > MAX_NAME_BYTES for part in key.split("/")):
+        raise ValueError(f"a part of the key is longer than {MAX_NAME_BYTES} bytes")
     return uri
 
 

@@ -82,6 +82,10 @@ def allow_only(driver: str) -> None:
     there = set(pyogrio.list_drivers())
     if there != {driver}:
         raise RuntimeError(f"GDAL has the drivers {sorted(there)}, not just {driver!r}")
+    # pyogrio takes names for URLs: of `a;b.gpkg` it would open `a`, and of `a!b.gpkg` a `b.gpkg`.
+    for module in (pyogrio.core, pyogrio.raw):
+        assert hasattr(module, "get_vsi_path_or_buffer")  # noqa: S101
+        module.get_vsi_path_or_buffer = str
 
 
 def _shut_in(path: str) -> None:

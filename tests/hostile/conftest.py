@@ -80,9 +80,9 @@ def secret(tmp_path_factory) -> Secret:
 @pytest.fixture(scope="module", autouse=True)
 def _a_good_batch_commits_after_each_group(
     platform,
-    uploader_vault,
-    settings,
-    tmp_path_factory,  # noqa: F811
+    uploader_vault,  # noqa: F811
+    settings,  # noqa: F811
+    tmp_path_factory,
 ):
     yield
     from libs.ingest import Committed

@@ -297,7 +297,7 @@ def test_a_type_that_parquet_lacks_is_refused_by_column(
 def test_an_error_of_the_source_comes_through_as_it_is(compute: PostGIS, schema: RunSchema) -> None:
     def broken() -> Iterator[pa.RecordBatch]:
         yield pa.record_batch({"g": pa.array([POINT], pa.binary())})
-        raise InputError.of("roads.gpkg", "is cut off.")
+        raise InputError.of("roads.gpkg", "is cut off.", "Export it anew.")
 
     with pytest.raises(InputError, match=r"roads\.gpkg: is cut off"):
         compute.load_arrow(

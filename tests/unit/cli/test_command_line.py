@@ -132,7 +132,7 @@ def test_piped_output_has_no_colour_codes(spatial_etl):
 
 
 def test_each_kind_of_error_has_its_code():
-    assert code_of_error(InputError.of("a", "b")) is ExitCode.REJECTED
+    assert code_of_error(InputError.of("a", "b", "c")) is ExitCode.REJECTED
     assert code_of_error(ConfigError("x")) is ExitCode.CONFIGURATION
     assert code_of_error(OperatorError("x")) is ExitCode.PLATFORM
     assert code_of_error(TransientError("x")) is ExitCode.PLATFORM
