@@ -38,6 +38,8 @@ from libs.stack.supervision import Supervisor
 Progress = Callable[[str], None]
 _ANSWER_TIMEOUT_S = 90.0
 _STARTS_BEFORE_GIVING_UP = 3
+_PORTS_ARE_LET_GO_S = 5.0
+"""How long the kernel may take to end our own processes that were killed just before."""
 
 
 class StackInfo(BaseModel):
@@ -167,8 +169,11 @@ def _configured(paths: StackPaths, identity: Identity, programs: Sequence[Progra
 
 
 def _with_usable_ports(paths: StackPaths, identity: Identity, progress: Progress) -> Identity:
+    deadline = time.monotonic() + _PORTS_ARE_LET_GO_S
     for server, port in identity.ports:
-        if not identities.is_free(port):
+        while not (free := identities.is_free(port)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if not free:
             identity = identities.with_free_port(identity, server)
             progress(f"{server:9} port {port} is taken by another program; a new one was chosen")
     identities.save(paths, identity)
