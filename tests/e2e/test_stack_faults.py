@@ -2,7 +2,8 @@
 
 The stack is this module's own. What became of the batches is looked at from outside, with the
 stores' own clients. Its settings are shorter than the defaults, so that healing takes seconds: a
-run is dead after 10 s of silence instead of 120, and is tried again after 1 s instead of 10.
+run is dead after 10 s of silence instead of 120, has one minute in all instead of six hours, and is
+tried again after 1 s instead of 10.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from libs.stack.supervision import Supervisor
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 STATE_VARIABLE = "SPATIAL_ETL_STACK_STATE"
-SETTINGS = "ETL_LEASE_S=10\nETL_RETRY_WAIT_S=1\nETL_SENSOR_INTERVAL_S=1\n"
+SETTINGS = "ETL_LEASE_S=10\nETL_RUN_TIMEOUT_S=60\nETL_RETRY_WAIT_S=1\nETL_SENSOR_INTERVAL_S=1\n"
 HEALED_WITHIN_S = 120
 
 
@@ -90,15 +91,18 @@ class Stack:
         ) as client:
             return list(client[self.settings["MONGODB_DATABASE"]][collection].find(query))
 
-    def schemas(self) -> list[str]:
-        with psycopg.connect(
+    def postgis(self) -> psycopg.Connection:
+        return psycopg.connect(
             host="127.0.0.1",
             port=self.settings["POSTGIS_PORT"],
             dbname=self.settings["POSTGIS_DATABASE"],
             user=self.settings["POSTGIS_USER"],
             password=self.settings["POSTGIS_PASSWORD"],
             connect_timeout=3,
-        ) as connection:
+        )
+
+    def schemas(self) -> list[str]:
+        with self.postgis() as connection:
             rows = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname ~ '^proc_'")
             return [row[0] for row in rows]
 
@@ -341,6 +345,35 @@ def test_a_server_that_is_away_for_half_a_minute_heals_without_a_person(
     stack.supervisor.stop(server)
     time.sleep(30)
     stack.supervisor.start(server)
+    assert_committed_once(stack, name)
+    assert_nothing_is_left(stack)
+
+
+@pytest.mark.slow
+def test_a_run_that_is_stopped_and_wakes_after_its_successor_changes_nothing(stack, crowd) -> None:
+    name = submit(stack, crowd)
+    in_the_middle(stack, name)
+    (sleeper,) = stack.run_processes()
+    sleeper.suspend()
+    try:
+        assert_committed_once(stack, name)
+    finally:
+        sleeper.resume()
+    wait_until(lambda: not sleeper.is_running(), what="the end of the run that slept")
+    assert_committed_once(stack, name)
+    assert_nothing_is_left(stack)
+
+
+@pytest.mark.slow
+def test_a_run_that_hangs_is_ended_by_its_time_limit_and_tried_again(stack, crowd) -> None:
+    """It waits for a lock in PostGIS, and keeps its lease all the while."""
+    name = submit(stack, crowd)
+    in_the_middle(stack, name)
+    (schema,) = stack.schemas()
+    with stack.postgis() as connection:
+        connection.execute("SET lock_timeout = '60s'")
+        connection.execute(f"LOCK TABLE {schema}.raw_data IN ACCESS EXCLUSIVE MODE")
+        wait_until(lambda: stack.runs_of(name)[-1]["status"] == "FAILURE", 120, "the time limit")
     assert_committed_once(stack, name)
     assert_nothing_is_left(stack)
 

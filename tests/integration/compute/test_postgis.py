@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pyarrow as pa
 import pyproj
 import pytest
+import shapely
 from psycopg import sql
 from pydantic import SecretStr
 from pyproj.enums import PJType
@@ -118,6 +119,25 @@ def test_a_statement_past_its_time_names_the_setting(settings) -> None:
         pytest.raises(StatementTimeoutError, match="POSTGIS_STATEMENT_TIMEOUT_S"),
     ):
         hasty.execute_sql(sql.SQL("SELECT pg_sleep(30)"))
+
+
+def test_a_stream_past_its_time_is_cut_and_names_the_setting(settings) -> None:
+    points = [shapely.Point(number, 1).wkb for number in range(3)]
+    with PostGIS.connect(changed(settings, statement_timeout_s=1)) as hasty:
+        schema = fresh()
+        with hasty.ephemeral_schema(schema) as name:
+            loaded = hasty.load_arrow(
+                pa.table({"geom": points}).to_reader(), schema=schema, geometry_index=0
+            )
+            slow = sql.SQL("CREATE VIEW {0}.slow AS SELECT t.* FROM {0}.{1} t, pg_sleep(30)")
+            hasty.execute_sql(slow.format(sql.Identifier(name), sql.Identifier(loaded.table)))
+            begun = time.monotonic()
+            with (
+                pytest.raises(StatementTimeoutError, match="POSTGIS_STATEMENT_TIMEOUT_S"),
+                hasty.stream_table(schema, "slow", loaded) as stream,
+            ):
+                list(stream)
+            assert time.monotonic() - begun < 10
 
 
 def test_a_faulty_statement_is_the_platforms_fault_with_its_sqlstate(compute: PostGIS) -> None:
