@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import stat
 import unicodedata
 import zipfile
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from libs.spatial_utils.errors import ArchiveError
+from libs.spatial_utils.errors import ArchiveError, DiskShortError
 
 _CHUNK_BYTES = 2**20
 _ENCRYPTED = 0x1
@@ -26,10 +27,13 @@ class ArchiveLimits:
 
     total_bytes: int
     entries: int = 10_000
-    ratio: int = 1000
-    """Unpacked bytes per byte of the archive; deflate's own limit is 1032."""
+    ratio: int = 200
+    """Unpacked bytes per byte of the archive; deflate's own limit is 1032. Tables of short texts in
+    wide columns reach 100."""
     ratio_free_bytes: int = 100 * 2**20
-    """Up to here the ratio is nobody's concern: empty rasters and the like compress that well."""
+    """Up to here the ratio is nobody's concern."""
+    left_free_bytes: int = 2**28
+    """So much of the disk stays free."""
 
 
 def extract_zip(path: Path, target: Path, *, limits: ArchiveLimits) -> list[Path]:
@@ -42,7 +46,9 @@ def extract_zip(path: Path, target: Path, *, limits: ArchiveLimits) -> list[Path
     try:
         with zipfile.ZipFile(path) as archive:
             entries = _checked(path, archive.infolist(), limits)
-            return _Unpacking(path, archive, limits).into(target, entries)
+            unpacking = _Unpacking(path, archive, limits)
+            unpacking.require_room(target, [info for info, _ in entries])
+            return unpacking.into(target, entries)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise ArchiveError(
             path.name, None, f"it is not a zip archive that can be read ({error}).", "Zip it anew."
@@ -119,11 +125,26 @@ def _refuse_files_as_folders(
 
 class _Unpacking:
     def __init__(self, path: Path, archive: zipfile.ZipFile, limits: ArchiveLimits) -> None:
-        self._path, self._archive = path, archive
+        self._path, self._archive, self._limits = path, archive, limits
         packed = path.stat().st_size
         by_ratio = max(limits.ratio_free_bytes, packed * limits.ratio)
         self._most = min(limits.total_bytes, by_ratio)
         self._written = 0
+
+    def require_room(self, target: Path, infos: Sequence[zipfile.ZipInfo]) -> None:
+        """Before anything is written; no entry gives more than it declares, `zipfile` sees to it.
+
+        Raises:
+            ArchiveError: the entries declare more than is accepted.
+            DiskShortError: they declare more than there is room for now.
+        """
+        declared = sum(info.file_size for info in infos)
+        if declared > self._most:
+            largest = max(infos, key=lambda info: info.file_size)
+            raise self._too_much(largest)
+        free = shutil.disk_usage(target).free
+        if declared > free - self._limits.left_free_bytes:
+            raise DiskShortError(self._path.name, declared, free)
 
     def into(
         self, target: Path, entries: Sequence[tuple[zipfile.ZipInfo, PurePosixPath]]
@@ -141,10 +162,13 @@ class _Unpacking:
             while chunk := source.read(_CHUNK_BYTES):
                 self._written += len(chunk)
                 if self._written > self._most:
-                    raise ArchiveError(
-                        self._path.name,
-                        _shown(info),
-                        f"the archive unpacks to more than {self._most} bytes.",
-                        "Submit the files in several batches, or not zipped.",
-                    )
+                    raise self._too_much(info)
                 out.write(chunk)
+
+    def _too_much(self, info: zipfile.ZipInfo) -> ArchiveError:
+        return ArchiveError(
+            self._path.name,
+            _shown(info),
+            f"the archive unpacks to more than {self._most} bytes.",
+            "Submit the files in several batches, or not zipped.",
+        )

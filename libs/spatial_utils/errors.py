@@ -76,3 +76,13 @@ class ReaderKilledError(TransientError):
 
 class ReaderBrokenError(OperatorError):
     """A child process failed in a way that says nothing of the user's file."""
+
+
+class DiskShortError(TransientError):
+    """An archive cannot be unpacked now: the disk has too little room."""
+
+    def __init__(self, archive: str, needed_bytes: int, free_bytes: int) -> None:
+        super().__init__(
+            f"{archive} unpacks to {needed_bytes} bytes, and its disk has {free_bytes} bytes "
+            "free. Free some room or point ETL_WORK_DIR at a larger disk; it is tried again."
+        )

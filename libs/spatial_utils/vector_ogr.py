@@ -19,6 +19,7 @@ from libs.spatial_utils.vector_gdal import GdalMessages, gdal_batches, gdal_laye
 from libs.spatial_utils.vector_layer import OpenLayer
 from libs.spatial_utils.vector_prescan import Prescan, prescan
 from libs.spatial_utils.vector_wire import FileProblemError, Request
+from libs.spatial_utils.vector_xml import look_at_xml
 
 _NO_FID_COLUMN = "OGC_FID"
 """What pyogrio calls the feature ids of a layer that has no column for them."""
@@ -30,6 +31,7 @@ def open_ogr(request: Request) -> Iterator[OpenLayer]:
     reading = READINGS[request.format]
     messages = GdalMessages(request.path)
     with messages.gathered(), ExitStack() as stack:
+        seen = _seen_before_gdal(request)
         choice = _choose_layer(request, reading, messages)
         known = prescan(request, reading, choice.name, messages)
         meta, reader = stack.enter_context(
@@ -49,9 +51,16 @@ def open_ogr(request: Request) -> Iterator[OpenLayer]:
             feature_count=_cheap_count(request, reading, choice.name, messages),
             schema=plan.schema,
             batches=_converted(plan, batches, known),
-            notes=(*choice.notes, *known.notes, *plan.notes),
+            notes=(*seen, *choice.notes, *known.notes, *plan.notes),
             late_notes=lambda: [*plan.late_notes, *messages.notes()],
         )
+
+
+def _seen_before_gdal(request: Request) -> tuple[str, ...]:
+    """XML is looked at first: GDAL's parsers are silent about much, or speak in riddles."""
+    if request.format not in ("GML", "KML"):
+        return ()
+    return look_at_xml(request.path, is_gml=request.format == "GML")
 
 
 @dataclass(frozen=True)
@@ -75,7 +84,9 @@ def _choose_layer(request: Request, reading: Reading, messages: GdalMessages) ->
     if only is None:
         raise FileProblemError(
             f"it has {len(names)} layers: {_listed(names)}." if names else "it has no layer.",
-            "Name the one that is meant in `layer` of the manifest's entry." if names else "",
+            "Name the one that is meant in `layer` of the manifest's entry."
+            if names
+            else "Export it anew, with a layer of features.",
         )
     others = [name for name in names if name != only]
     note = f"Tables without geometry were left aside: {_listed(others)}."

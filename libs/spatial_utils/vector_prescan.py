@@ -19,7 +19,7 @@ from libs.spatial_utils.vector_encoding import shapefile_encoding
 from libs.spatial_utils.vector_gdal import GdalMessages, gdal_batches, gdal_layer
 from libs.spatial_utils.vector_geopackage import MisfitSearch
 from libs.spatial_utils.vector_gml import schema_without_geometry_types
-from libs.spatial_utils.vector_text import look_at_json, refuse_bad_xml, refuse_cut_lines
+from libs.spatial_utils.vector_text import look_at_json, refuse_cut_lines
 from libs.spatial_utils.vector_wire import FileProblemError, Request
 
 _ZONED = r"(Z|[+-]\d\d(:?\d\d)?)$"
@@ -128,13 +128,7 @@ def _csv(request: Request, known: Prescan) -> Prescan:
     )
 
 
-def _kml(request: Request, known: Prescan) -> Prescan:
-    refuse_bad_xml(request.path, is_gml=False)
-    return known
-
-
 def _gml(request: Request, known: Prescan) -> Prescan:
-    refuse_bad_xml(request.path, is_gml=True)
     schema = schema_without_geometry_types(request.path)
     return replace(known, arguments={**known.arguments, **({"XSD": schema} if schema else {})})
 
@@ -152,7 +146,6 @@ _SPECIALS: dict[str, Callable[[Request, Prescan], Prescan]] = {
     "ESRI Shapefile": _shapefile,
     "CSV": _csv,
     "GML": _gml,
-    "LIBKML": _kml,
     "GeoJSON": _json,
     "GeoJSONSeq": _json_lines,
 }

@@ -5,46 +5,14 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from xml.parsers import expat
 
-from libs.spatial_utils.vector_gml import SEPARATOR, GeometryCounter
 from libs.spatial_utils.vector_wire import FileProblemError
 
-_CHUNK_BYTES = 2**16
 _LARGE_CHUNK_BYTES = 2**23
 _TAIL_BYTES = 4096
 _LONGEST_RUN_BYTES = 256
 _FAR_BELOW_ZERO = re.compile(rb"[:\[,]\s*-\d{19}")
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-
-
-def refuse_bad_xml(path: str, *, is_gml: bool) -> None:
-    """Raise `FileProblemError` for XML that is not whole, or has a document type.
-
-    A document type defines entities, and GDAL leaves out what one stands for, or all the rest of a
-    file whose entities grow too large, without a word. No schema of GML or KML asks for one. Of a
-    file that ends too early it takes what is there. Of GML, also features with two geometries.
-    """
-    parser = expat.ParserCreate(namespace_separator=SEPARATOR)
-    if is_gml:
-        counter = GeometryCounter()
-        parser.StartElementHandler = counter.start
-        parser.EndElementHandler = counter.end
-    parser.StartDoctypeDeclHandler = _doctype
-    try:
-        with Path(path).open("rb") as file:
-            while chunk := file.read(_CHUNK_BYTES):
-                parser.Parse(chunk)
-            parser.Parse(b"", True)
-    except expat.ExpatError as error:
-        raise FileProblemError(f"it is not whole XML: {error}.", "Export the file anew.") from error
-
-
-def _doctype(*_: object) -> None:
-    raise FileProblemError(
-        "it has a document type definition (<!DOCTYPE …>), which is not accepted.",
-        "Remove it, and write out the entities that it defines.",
-    )
 
 
 def look_at_json(path: str) -> tuple[str, ...]:
