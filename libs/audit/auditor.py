@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from libs.audit import checks
+from libs.audit.leftovers import find_leftovers
 from libs.audit.report import AuditReport
 from libs.ingest import Platform
 
@@ -15,10 +16,7 @@ def audit(platform: Platform, *, repair: bool, verify_bytes: bool = False) -> Au
     """
     findings = [
         *checks.dead_runs(platform, repair=repair),
-        *checks.pending_assets(platform, repair=repair),
-        *checks.orphan_schemas(platform, repair=repair),
-        *checks.orphan_folders(platform, repair=repair),
-        *checks.unsettled_batches(platform, repair=repair),
+        *find_leftovers(platform, repair=repair),
     ]
     objects = checks.LakeCheck(platform, verify_bytes=verify_bytes)
     findings += [*objects.orphans(repair=repair), *objects.committed()]

@@ -1,22 +1,19 @@
-"""The auditor's checks, one promise each: find what breaks it, and mend it when told to."""
+"""Runs that died, and the lake against the ledger. What runs leave elsewhere is `leftovers`'s."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
+from libs.audit.leftovers import alive, digits_of
 from libs.audit.report import Finding, FindingKind
-from libs.ingest import Platform, RunState, abandon, settle
-from libs.ingest.workspace import remaining_runs, remove_run_folder
-from libs.models import Asset, RunSchema
+from libs.ingest import Platform, RunState, abandon
+from libs.models import Asset
 
 UPLOAD_GRACE = timedelta(hours=24)
-"""A multipart upload that is older than this belongs to nobody any more."""
-
-
-def _alive(platform: Platform) -> set[str]:
-    """The 32 digits of each run that holds a lease now, by the ledger's clock."""
-    return {run_id.replace("-", "") for run_id in platform.ledger.live_run_ids()}
+"""A multipart upload that is older than this belongs to nobody any more, whosever it was."""
+_VERSION_FOLDER = re.compile(r"(?P<dataset_id>[^/]+/[^/]+)/v(?P<version>[0-9]+)/")
 
 
 def dead_runs(platform: Platform, *, repair: bool) -> Iterator[Finding]:
@@ -33,88 +30,32 @@ def dead_runs(platform: Platform, *, repair: bool) -> Iterator[Finding]:
         )
 
 
-def pending_assets(platform: Platform, *, repair: bool) -> Iterator[Finding]:
-    """A reservation without a live run is given back; its object goes with it."""
-    for asset in platform.ledger.pending_assets():
-        if asset.run_id.replace("-", "") in _alive(platform):
-            continue
-        repaired = repair and platform.ledger.delete_pending(asset.id)
-        if repaired:
-            platform.vault.remove(asset.s3_bucket, asset.s3_key)
-        elif repair:
-            continue  # a new run has taken it over since it was listed
-        yield Finding(
-            kind=FindingKind.PENDING_ASSET,
-            subject=f"{asset.dataset_id} v{asset.version} ({asset.id})",
-            what="was reserved by a run that is over, and never committed.",
-            cure="spatial-etl audit --repair removes it.",
-            repaired=repaired,
-        )
-
-
-def orphan_schemas(platform: Platform, *, repair: bool) -> Iterator[Finding]:
-    """A `proc_*` schema of no live run is dropped."""
-    schemas = platform.compute.run_schemas()
-    alive = _alive(platform)  # after the listing, so that a run that began meanwhile is known
-    for schema in schemas:
-        digits = RunSchema.run_digits(schema)
-        if digits is None or digits in alive:
-            continue
-        if repair:
-            platform.compute.drop_run_schemas(digits)
-        yield Finding(
-            kind=FindingKind.ORPHAN_SCHEMA,
-            subject=schema,
-            what="is left in PostGIS by a run that is over.",
-            cure="spatial-etl audit --repair drops it.",
-            repaired=repair,
-        )
-
-
-def orphan_folders(platform: Platform, *, repair: bool) -> Iterator[Finding]:
-    """A work folder on this machine of no live run is removed."""
-    folders = remaining_runs(platform.limits)
-    alive = _alive(platform)
-    for digits in folders:
-        if digits in alive:
-            continue
-        if repair:
-            remove_run_folder(platform.limits, digits)
-        yield Finding(
-            kind=FindingKind.ORPHAN_FOLDER,
-            subject=f"run-{digits}",
-            what="is left in the work folder by a run that is over.",
-            cure="spatial-etl audit --repair removes it.",
-            repaired=repair,
-        )
-
-
-def unsettled_batches(platform: Platform, *, repair: bool) -> Iterator[Finding]:
-    """An ended batch whose receipt was not written, or whose manifest was not moved, is settled."""
-    for batch in platform.ledger.unsettled(limit=10_000):
-        if repair:
-            settle(platform, batch)
-        yield Finding(
-            kind=FindingKind.UNSETTLED_BATCH,
-            subject=f"{batch.batch_id} ({batch.id[:12]})",
-            what=f"is {batch.state.value}, but its receipt is not written.",
-            cure="spatial-etl audit --repair writes it and moves the manifest.",
-            repaired=repair,
-        )
-
-
 def incomplete_uploads(platform: Platform, *, repair: bool) -> Iterator[Finding]:
-    """Parts of uploads to the lake that were never completed are aborted after a day."""
+    """Parts of uploads to the lake that nobody will complete any more are thrown away."""
     if not repair:
         return
-    for key in platform.vault.abort_incomplete_uploads(platform.lake_bucket, UPLOAD_GRACE):
+    now = datetime.now(timezone.utc)
+
+    def is_dead(key: str, begun: datetime) -> bool:
+        return now - begun > UPLOAD_GRACE or _was_begun_by_a_dead_run(platform, key)
+
+    for key in platform.vault.abort_incomplete_uploads(platform.lake_bucket, is_dead):
         yield Finding(
             kind=FindingKind.INCOMPLETE_UPLOAD,
             subject=key,
-            what="was begun over a day ago and never completed.",
+            what="was begun by a run that is over, or over a day ago, and never completed.",
             cure="",
             repaired=True,
         )
+
+
+def _was_begun_by_a_dead_run(platform: Platform, key: str) -> bool:
+    """True: a version of ours lies, or was to lie, in that folder, and no run works on it."""
+    found = _VERSION_FOLDER.match(key)
+    if found is None:
+        return False
+    asset = platform.ledger.asset_of_version(found["dataset_id"], int(found["version"]))
+    return asset is not None and digits_of(asset.run_id) not in alive(platform)
 
 
 class LakeCheck:
@@ -150,7 +91,7 @@ class LakeCheck:
         if found is None:
             return None
         run_id = found.metadata.get("run_id", "")
-        if run_id.replace("-", "") in _alive(self._platform):
+        if digits_of(run_id) in alive(self._platform):
             return None
         return bool(run_id) and self._platform.ledger.run(run_id) is not None
 

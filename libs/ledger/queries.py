@@ -79,6 +79,11 @@ class Queries(Connection):
         """The asset that owns a key of the lake, a reserved one too: its object is no orphan."""
         return self.assets.first({"s3_key": {"$eq": s3_key}})
 
+    def asset_of_version(self, dataset_id: str, version: int) -> Asset | None:
+        """The asset that has or will have this version, a reserved one too: for the auditor."""
+        query = {"dataset_id": {"$eq": dataset_id}, "version": {"$eq": version}}
+        return self.assets.first(query)
+
     def dataset(self, dataset_id: str) -> Dataset | None:
         """A dataset's counter and current version; it may have no committed version yet."""
         return self.datasets.get(dataset_id)

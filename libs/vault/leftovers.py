@@ -5,7 +5,7 @@ The SDK has no public calls for them any more; this module alone uses its privat
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
@@ -15,11 +15,13 @@ from libs.vault.errors import Place, VaultRefusedError
 from libs.vault.translation import vault_errors
 
 
-def abort_uploads(client: Minio, place: Place, begun_before: datetime) -> list[str]:
-    """Abort those of the place's bucket whose key begins with its key; returns their keys."""
+def abort_uploads(
+    client: Minio, place: Place, is_dead: Callable[[str, datetime], bool]
+) -> list[str]:
+    """Abort the dead ones whose key begins with the place's key; returns their keys."""
     aborted = []
     for key, upload_id, begun in list(_uploads(client, place)):
-        if begun > begun_before:
+        if not is_dead(key, begun):
             continue
         try:
             with vault_errors(replace(place, key=key)):

@@ -6,7 +6,7 @@ import io
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from minio.commonconfig import CopySource
@@ -225,11 +225,13 @@ class Vault:
             self._client.copy_object(bucket, writable_key(to_key), source)
 
     def abort_incomplete_uploads(
-        self, bucket: str, older_than: timedelta, prefix: str = ""
+        self, bucket: str, is_dead: Callable[[str, datetime], bool], prefix: str = ""
     ) -> list[str]:
-        """Throw away the parts of uploads that were begun so long ago; returns their keys."""
-        limit = datetime.now(timezone.utc) - older_than
-        return leftovers.abort_uploads(self._client, self._at(bucket, prefix), limit)
+        """Throw away the parts of the uploads that are dead; returns their keys.
+
+        `is_dead` is asked with the key and the moment (UTC) at which the upload was begun.
+        """
+        return leftovers.abort_uploads(self._client, self._at(bucket, prefix), is_dead)
 
     def presigned_get(self, bucket: str, key: str, expires: timedelta) -> str:
         """A URL that lets its holder read the object until then (1 second to 7 days)."""

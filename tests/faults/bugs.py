@@ -6,7 +6,9 @@ makes. `test_planted_bugs.py` says under which fault each one shows, and which c
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
+from types import ModuleType
 
 PLANTED: dict[str, Callable[[], None]] = {}
 
@@ -14,6 +16,20 @@ PLANTED: dict[str, Callable[[], None]] = {}
 def plant(name: str) -> None:
     """Change the code of this process."""
     PLANTED[name]()
+
+
+def _stage(name: str) -> ModuleType:
+    """The module of a stage; the package gives the function of that name."""
+    return importlib.import_module(f"libs.ingest.{name}")
+
+
+def _without(*kinds: str) -> None:
+    """The auditor does not look for these."""
+    from libs.audit import leftovers
+
+    leftovers.LEFTOVERS = tuple(
+        item for item in leftovers.LEFTOVERS if item.kind.value not in kinds
+    )
 
 
 def _bug(function: Callable[[], None]) -> Callable[[], None]:
@@ -39,27 +55,23 @@ def no_fence() -> None:
 @_bug
 def object_after_commit() -> None:
     """The ledger says committed first, and the upload follows."""
-    from libs.ingest import commit, eject
     from libs.vault import Vault
 
+    commit = _stage("commit")
     commit._look_at = lambda platform, asset: None
-    waiting: list[tuple[object, tuple, dict]] = []
+    waiting: list[Callable[[], object]] = []
     put_file, settle = Vault.put_file, commit.settle
 
-    def later(vault: Vault, *args: object, **kwargs: object) -> None:
-        waiting.append((vault, args, kwargs))
+    def later(*args: object, **kwargs: object) -> None:
+        waiting.append(lambda: put_file(*args, **kwargs))
 
     def now(*args: object) -> None:
-        import shutil
-
-        for vault, parts, kwargs in waiting:
-            put_file(vault, *parts, **kwargs)
+        for upload in waiting:
+            upload()
         settle(*args)
-        del shutil
 
     Vault.put_file = later
     commit.settle = now
-    eject.reach = commit.reach
 
 
 @_bug
@@ -72,7 +84,7 @@ def version_read_then_added() -> None:
         import time
 
         known = self.database["datasets"].find_one({"_id": dataset_id}) or {"last_version": 0}
-        time.sleep(0.05)
+        time.sleep(2)
         version = known["last_version"] + 1
         self.database["datasets"].update_one(
             {"_id": dataset_id},
@@ -96,7 +108,7 @@ def version_read_then_added() -> None:
 @_bug
 def cleanup_before_commit() -> None:
     """The manifest is taken away before the ledger has spoken."""
-    from libs.ingest import commit
+    commit = _stage("commit")
 
     ledger_first = commit._look_at
 
@@ -111,13 +123,15 @@ def cleanup_before_commit() -> None:
 @_bug
 def hash_of_the_wrong_bytes() -> None:
     """The hash in the ledger is that of the source, and not of what lies in the lake."""
+    from dataclasses import replace
+
     from libs.ingest import vector_work
 
     draft_of = vector_work.draft_of
 
     def wrong(job: object, fetched: object, result: object) -> object:
         source = fetched.sources[0].sha256
-        return draft_of(job, fetched, result.model_copy(update={"content_hash": source}))
+        return draft_of(job, fetched, replace(result, content_hash=source))
 
     vector_work.draft_of = wrong
 
@@ -155,7 +169,7 @@ def commits_file_by_file() -> None:
 @_bug
 def no_link_to_the_ledger() -> None:
     """The object does not name its document, and nobody looks."""
-    from libs.ingest import commit
+    commit = _stage("commit")
     from libs.vault import Vault
 
     put_file = Vault.put_file
@@ -172,35 +186,37 @@ def no_link_to_the_ledger() -> None:
 def orphans_are_left() -> None:
     """The auditor takes reservations back and forgets their objects."""
     from libs.audit import checks
+    from libs.vault import Vault
 
     checks.LakeCheck.orphans = lambda self, *, repair: iter(())
-    checks.pending_assets = _pending_without_objects
-
-
-def _pending_without_objects(platform: object, *, repair: bool) -> list:
-    for asset in platform.ledger.pending_assets():
-        platform.ledger.delete_pending(asset.id)
-    return []
+    remove = Vault.remove
+    Vault.remove = lambda self, bucket, key: (
+        None if bucket == "data-lake" else remove(self, bucket, key)
+    )
 
 
 @_bug
 def schemas_are_left() -> None:
     """Nobody drops the schema of a run that was killed."""
-    from libs.audit import checks
     from libs.compute import PostGIS
 
-    checks.orphan_schemas = lambda platform, *, repair: iter(())
+    _without("orphan_schema")
     PostGIS.drop_run_schemas = lambda self, run_id: None
 
 
 @_bug
 def folders_are_left() -> None:
     """Nobody removes the work folder of a run that was killed."""
-    from libs.audit import checks
     from libs.ingest import cleanup
 
-    checks.orphan_folders = lambda platform, *, repair: iter(())
+    _without("orphan_folder")
     cleanup.remove_run_folder = lambda limits, run_id: None
+
+
+@_bug
+def reservations_are_left() -> None:
+    """The auditor forgets what a run had reserved whose manifest was taken away."""
+    _without("pending_asset")
 
 
 @_bug
@@ -208,7 +224,7 @@ def a_try_is_a_new_batch() -> None:
     """The fingerprint has the run's time in it, so a retry after the commit makes a twin."""
     import uuid
 
-    from libs.ingest import receive
+    receive = _stage("receive")
     from libs.ledger.queries import Queries
 
     honest = receive.fingerprint
@@ -223,7 +239,7 @@ def a_try_is_a_new_batch() -> None:
 @_bug
 def receipt_before_the_ledger() -> None:
     """The receipt says committed while the transaction may still fail."""
-    from libs.ingest import commit
+    commit = _stage("commit")
     from libs.ledger.commit import CommitProtocol
     from libs.models import BatchState
 
@@ -266,14 +282,19 @@ def rows_are_dropped_in_silence() -> None:
         return outcome
 
     vector_work.run_step = without_last
-    vector_work.RowsLostError.__init__ = Exception.__init__
+    eject, write_vector = _stage("eject"), vector_work.write_vector
+
+    def uncounted(platform: object, job: object, done: object) -> object:
+        object.__setattr__(done.loaded.table, "row_count", done.loaded.table.row_count - 1)
+        return write_vector(platform, job, done)
+
+    eject.write_vector = uncounted
 
 
 @_bug
-def retries_overwrite_the_object() -> None:
-    """A run writes to its key whatever lies there, with a key that does not depend on the bytes."""
+def tries_share_a_key() -> None:
+    """The key of an object does not depend on the try, so a run that wakes up writes over it."""
     from libs.ledger import commit
 
-    commit.object_key = (
-        lambda dataset_id, version, content_hash, suffix, fence: f"{dataset_id}/latest{suffix}"
-    )
+    object_key = commit.object_key
+    commit.object_key = lambda *args, fence: object_key(*args, fence=1)

@@ -35,7 +35,8 @@ AT_THE_DISK = ("kill", "enospc", "stop")
 
 @dataclass(frozen=True)
 class Fault:
-    """One harm at one place: a point's name, a number counted from 1, or kilobytes of room."""
+    """One harm at one place: the name of a point, a number from 1, a piece of a call's name,
+    or kilobytes of room."""
 
     where: str
     """`point`, `call` (to a store), `disk` (a call to it) or `room` (on it)."""
@@ -58,8 +59,10 @@ class Case:
     group: str
     fault: Fault | None = None
     kind: str = "vectors"
-    """Which files it has: `vectors` (two), `mixed` (a vector and a raster), or `bad` (one of two
-    cannot be read, so that the batch is rejected)."""
+    """Which files it has: `vectors` (two), `mixed` (a vector and a raster), `big`
+    (the raster is uploaded in parts), `bad` (one of two
+    cannot be read, so that the batch is rejected), or `withdrawn` (the user takes the manifest
+    away after the first run, so that nobody tries again)."""
     bugs: tuple[str, ...] = ()
     patient: bool = False
     """True: wait as long as MongoDB does for a dead client's transaction, which is a minute."""
@@ -120,7 +123,12 @@ class Trap:
         fault = self.fault
         assert fault is not None
         self._count += 1
-        if self._count != fault.place or self.fired.is_set():
+        here = (
+            fault.place in call.name
+            if isinstance(fault.place, str)
+            else (fault.place == self._count)
+        )
+        if not here or self.fired.is_set():
             return PASS
         self.fired.set()
         self.seen.append(call.name)
@@ -151,8 +159,10 @@ def submit(lane: Lane, case: Case, name: str) -> Submitted:
     key = f"manifests/{name}.json"
     lane.stores.put(key, json.dumps(manifest).encode())
     values = {f"{name}/{file.partition('.')[0]}": values for file, _, _, _, values in made}
-    return Submitted(key, name, sources, values, "rejected" if case.kind == "bad" else "committed")
+    return Submitted(key, name, sources, values, _OUTCOMES.get(case.kind, "committed"))
 
+
+_OUTCOMES = {"bad": "rejected", "withdrawn": "failed"}
 
 Made = tuple[str, str, str, bytes, list[int]]
 """A file's name, type, format, bytes and values."""
@@ -173,21 +183,24 @@ def _points(file: str, first: int) -> Made:
 
 
 @functools.cache
-def _grid() -> Made:
-    pixels = np.arange(64, dtype="uint8").reshape(8, 8)
+def _grid(name: str, size: int) -> Made:
+    """A raster of noise, which no compression makes smaller."""
+    pixels = np.random.default_rng(1).integers(0, 255, (size, size), "uint8")
     with rasterio.MemoryFile() as file:
         with file.open(
-            driver="GTiff", width=8, height=8, count=1, dtype="uint8", crs="EPSG:4326",
-            transform=from_origin(10, 50, 0.1, 0.1),
+            driver="GTiff", width=size, height=size, count=1, dtype="uint8", crs="EPSG:4326",
+            transform=from_origin(10, 50, 0.1 / size, 0.1 / size),
         ) as raster:  # fmt: skip
             raster.write(pixels, 1)
         body = file.read()
-    return "grid.tif", "raster", "GTiff", body, [int(value) for value in pixels.ravel()]
+    return name, "raster", "GTiff", body, pixels.ravel().tolist()
 
 
 _BATCHES: dict[str, Callable[[], list[Made]]] = {
     "vectors": lambda: [_points("a.geojson", 1), _points("b.geojson", 11)],
-    "mixed": lambda: [_points("a.geojson", 1), _grid()],
+    "mixed": lambda: [_points("a.geojson", 1), _grid("grid.tif", 8)],
+    "big": lambda: [_points("a.geojson", 1), _grid("big.tif", 4200)],
+    "withdrawn": lambda: [_points("a.geojson", 1), _points("b.geojson", 11)],
     "bad": lambda: [
         _points("a.geojson", 1),
         ("b.geojson", "vector", "GeoJSON", b'{"type": "FeatureCollection", "features": [{', []),

@@ -68,6 +68,9 @@ def ended_once(stores: Stores, submitted: Submitted) -> Iterator[str]:
     count = stores.ledger["assets"].count_documents({"batch": batch["_id"], "state": "committed"})
     if count != files["committed"] or (batch["state"] == "committed") != (count > 0):
         yield f"a {batch['state']} batch says {dict(files)} and has {count} committed asset(s)"
+    runs = stores.ledger["runs"].count_documents({"batch": batch["_id"], "state": "committed"})
+    if runs != (batch["state"] == "committed"):
+        yield f"{runs} runs say that they committed this batch"
     reasons = [*batch["problems"], *(p for file in batch["files"] for p in file["problems"])]
     if batch["state"] == "rejected" and not reasons:
         yield "a rejected batch gives no reason"
@@ -179,7 +182,7 @@ def data_is_whole(stores: Stores, submitted: Submitted) -> Iterator[str]:
         found = stores.object(asset["s3_bucket"], asset["s3_key"])
         values = None if found is None else _values(asset["kind"], found.body)
         if values != submitted.values[asset["dataset_id"]]:
-            yield f"{asset['dataset_id']} reads as {values}"
+            yield f"{asset['dataset_id']} reads as {str(values)[:100]}"
         for source in asset["sources"]:
             if hashes[source["uri"].removeprefix(f"s3://{LANDING}/")] != source["sha256"]:
                 yield f"{asset['dataset_id']} names another hash of {source['uri']}"
@@ -190,7 +193,7 @@ def _values(kind: str, body: bytes) -> list[int] | str:
         if kind == "vector":
             return sorted(pyarrow.parquet.read_table(io.BytesIO(body))["n"].to_pylist())
         with rasterio.MemoryFile(body) as file, file.open() as raster:
-            return [int(value) for value in raster.read(1).ravel()]
+            return raster.read(1).ravel().tolist()
     except Exception as error:  # noqa: BLE001  a file that cannot be read is what is looked for
         return f"nothing ({type(error).__name__})"
 

@@ -43,7 +43,9 @@ def record():
         for verdict in verdicts:
             _verdicts[verdict.case.group].append(verdict)
         broken = [str(verdict) for verdict in verdicts if verdict.violations]
-        assert not broken, f"{len(broken)} of {len(verdicts)} broke a promise:\n" + "\n".join(broken)
+        assert not broken, f"{len(broken)} of {len(verdicts)} broke a promise:\n" + "\n".join(
+            broken
+        )
 
     return keep
 

@@ -55,6 +55,8 @@ def run_case(lane: Lane, case: Case) -> Verdict:
     with Reader(lane.stores, submitted) as reader:
         harm = _Harm(lane, case, submitted)
         first = harm.first_run()
+        if case.kind == "withdrawn":
+            lane.stores.withdraw(submitted.key)
         attempts = 1 + heal(lane, case, submitted)
         first = harm.wake(first)
         audits = [_audit(lane, case) for _ in range(2)]

@@ -12,6 +12,7 @@ from tests.faults.checker import Submitted, Violation
 from tests.faults.stores import Stores
 
 CHECK = "readers_see_all_or_nothing"
+_NEVER_CHANGES = ("content_hash", "s3_key", "run_id", "committed_at")
 
 
 class Reader:
@@ -21,8 +22,8 @@ class Reader:
         self._stores = stores
         self._submitted = submitted
         self._done = threading.Event()
-        self._read: dict[str, str] = {}
-        """The hash of each version that was ever seen committed."""
+        self._read: dict[str, tuple[object, ...]] = {}
+        """What each version that was ever seen committed was like."""
         self._final: dict[str, str] = {}
         self.violations: list[Violation] = []
         self.looks = 0
@@ -72,12 +73,12 @@ class Reader:
 
     def _read_once(self, asset: dict) -> None:
         name = f"{asset['dataset_id']} v{asset['version']}"
-        known = self._read.get(name)
-        if known is not None:
-            if known != asset["content_hash"]:
-                self._complain(f"{name} was {known[:12]} and became {asset['content_hash'][:12]}")
+        likeness = tuple(asset[field] for field in _NEVER_CHANGES)
+        known = self._read.setdefault(name, likeness)
+        if known != likeness:
+            self._complain(f"{name} was committed as {known} and became {likeness}")
+        if known is not likeness:
             return
-        self._read[name] = asset["content_hash"]
         found = self._stores.object(asset["s3_bucket"], asset["s3_key"])
         if found is None:
             self._complain(f"{name} was committed, and its object was not there")

@@ -75,6 +75,10 @@ class Stores:
             "size_bytes": seen.size,
         }
 
+    def withdraw(self, key: str) -> None:
+        """Take an object of the landing zone away, as the landing user."""
+        self.landing.remove_object(LANDING, key)
+
     def has_landing(self, key: str) -> bool:
         """True while the object is in the landing zone."""
         return self._exists(LANDING, key)
@@ -116,7 +120,7 @@ class Stores:
 
     def incomplete_uploads(self) -> list[str]:
         """The keys of uploads to the lake that were begun and never completed."""
-        answer = self.vault._list_multipart_uploads(LAKE)  # noqa: SLF001  the client has no public one
+        answer = self.vault._list_multipart_uploads(LAKE)
         return [item.object_name for item in answer.uploads]
 
     def schemas(self) -> list[str]:

@@ -7,10 +7,8 @@ import random
 
 import pytest
 
-from tests.faults.cases import AT_A_CALL, AT_THE_DISK, STORES, Case, Fault
-from tests.faults.engine import quiet, run_cases
-from tests.faults.cases import submit
-from tests.faults.engine import start_run
+from tests.faults.cases import AT_A_CALL, AT_THE_DISK, STORES, Case, Fault, submit
+from tests.faults.engine import quiet, run_cases, start_run
 
 pytestmark = pytest.mark.faults
 
@@ -26,7 +24,9 @@ def calls_of_one_run(lane) -> dict[str, int]:
         disk.append(what)
         return quiet(what, pid)
 
-    ending = start_run(lane, case, submitted, "0" * 8 + "-0000-4000-8000-" + "0" * 12, disk=True).follow(moment)
+    ending = start_run(
+        lane, case, submitted, "0" * 8 + "-0000-4000-8000-" + "0" * 12, disk=True
+    ).follow(moment)
     assert ending.kind == "done", ending
     names = lane.log.names[before:]
     lane.stores.wipe()

@@ -70,10 +70,24 @@ def test_rasters_and_vectors_in_one_batch_share_its_fate(lanes, record):
     record(verdicts)
 
 
+@pytest.mark.timeout(600)
+def test_parts_of_an_upload_that_died_are_thrown_away(lanes, record):
+    places = ("partNumber=1", "partNumber=2", "uploadId=") if LONG else ("partNumber=2",)
+    harms = ("kill", "kill before", "drop after", "error") if LONG else ("kill", "drop after")
+    cases = [
+        Case("an upload in parts", Fault("call", place, what, "vault"), "big")
+        for place in places
+        for what in harms
+    ]
+    verdicts = run_cases(lanes, cases)
+    record(verdicts)
+    struck(verdicts)
+
+
 @pytest.mark.timeout(1800)
 def test_a_batch_that_is_rejected_is_rejected_once_whatever_happens(lanes, record):
     points = [Point.REJECTED.value, *(p for p in POINTS if p.startswith(("settle", "clean-up")))]
-    harms = (lambda point: OTHERS + ["kill"]) if LONG else lambda point: ["kill"]
+    harms = (lambda point: [*OTHERS, "kill"]) if LONG else lambda point: ["kill"]
     verdicts = run_cases(lanes, fault_cases("a bad file", harms, "bad", points))
     record(verdicts)
     struck(verdicts)

@@ -1,9 +1,9 @@
 """A program of its own: a warm process that forks one child for each task, as a run or a repair.
 
 It reads one JSON task a line from its standard input and answers with the child's pid. The harness
-talks to the child itself over the Unix socket that the task names: the child says at which moment it
-is and waits to be told to go on, and its end is the end of that connection. Each child therefore is
-a fresh process with connections of its own, but costs no imports.
+talks to the child itself over the Unix socket that the task names: the child says at which moment
+it is and waits to be told to go on, and its end is the end of that connection. Each child therefore
+is a fresh process with connections of its own, but costs no imports.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 
 from libs.audit import audit
 from libs.errors import SpatialEtlError
-from libs.faultpoints import Point, step_in
+from libs.faultpoints import step_in
 from libs.ingest import BatchRejectedError, Platform, RunState, abandon, run_upload
 from libs.models import ManifestUpload
 from libs.settings import Settings

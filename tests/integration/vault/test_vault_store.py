@@ -53,7 +53,7 @@ def bucket(settings) -> str:
 def prefix(vault, bucket):
     name = f"it-vault-{uuid.uuid4().hex[:12]}"
     yield name
-    vault.abort_incomplete_uploads(bucket, timedelta(hours=-1), name)
+    vault.abort_incomplete_uploads(bucket, lambda key, begun: True, name)
     with ThreadPool(6) as pool:
         pool.map(lambda found: vault.remove(bucket, found.key), vault.list_objects(bucket, name))
 
@@ -252,9 +252,10 @@ def test_uploads_that_were_never_completed_are_aborted_when_old_enough(
     key, client = f"{prefix}/ü half+.bin", vault._client
     upload_id = client._create_multipart_upload(bucket, key, {})
     client._upload_part(bucket, key, b"z" * (5 * 2**20), None, upload_id, 1)
-    assert vault.abort_incomplete_uploads(bucket, timedelta(hours=1), prefix) == []
-    assert vault.abort_incomplete_uploads(bucket, timedelta(seconds=-60), prefix) == [key]
-    assert vault.abort_incomplete_uploads(bucket, timedelta(seconds=-60), prefix) == []
+    old = datetime.now(timezone.utc) - timedelta(hours=1)
+    assert vault.abort_incomplete_uploads(bucket, lambda _, begun: begun < old, prefix) == []
+    assert vault.abort_incomplete_uploads(bucket, lambda found, _: found == key, prefix) == [key]
+    assert vault.abort_incomplete_uploads(bucket, lambda found, _: found == key, prefix) == []
     assert vault.stat(bucket, key) is None
 
 
