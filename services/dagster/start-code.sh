@@ -3,12 +3,12 @@
 # the servers (exit code 78). With --watch it begins anew when the mounted code changes.
 set -eu
 
-serve="dagster api grpc --host 0.0.0.0 --port 4000 --module-name etl_pipelines.definitions \
+serve="dagster api grpc --host ${HOST:-0.0.0.0} --port ${DAGSTER_CODE_PORT:-4000} --module-name etl_pipelines.definitions \
 --location-name etl_pipelines"
 
 python -m etl_pipelines.environment
 if [ "${1:-}" = --watch ]; then
-  exec watchfiles --filter python --target-type command "$serve" etl_pipelines
+  exec watchfiles --sigint-timeout 2 --filter python --target-type command "$serve" etl_pipelines
 fi
 # shellcheck disable=SC2086  # split on purpose: these are words, not one name
 exec $serve

@@ -84,6 +84,8 @@ def test_the_ledger_job_says_in_one_line_that_its_password_is_wrong(admin_enviro
 @pytest.fixture
 def fresh_database(settings, admin_environment):
     """Settings of a role and a database that do not exist yet; both are gone afterwards."""
+    if "POSTGIS_ADMIN_PASSWORD" not in admin_environment:
+        pytest.skip("Our own PostGIS image has no administrator who can be reached.")
     name = f"init_{uuid.uuid4().hex[:8]}"
     compute = settings.compute.model_copy(
         update={"user": name, "password": SecretStr(PASSWORD), "database": name}
@@ -104,8 +106,6 @@ def fresh_database(settings, admin_environment):
 def test_the_compute_job_makes_a_database_that_the_pipeline_can_work_in(
     fresh_database, admin_environment
 ):
-    if "POSTGIS_ADMIN_PASSWORD" not in admin_environment:
-        pytest.skip("Our own PostGIS image has no administrator who can be reached.")
     changes = {
         "POSTGIS_USER": fresh_database.user,
         "POSTGIS_PASSWORD": PASSWORD,
