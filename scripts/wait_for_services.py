@@ -12,10 +12,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
+
 from libs.errors import ConfigError, SpatialEtlError
 from libs.settings import Settings
 
-_PAUSE_S = 0.5
+_LONGEST_PAUSE_S = 5
 
 
 def main() -> int:
@@ -50,18 +52,21 @@ def _checks(settings: Settings) -> dict[str, Callable[[], None]]:
 
 
 def _wait_for(name: str, check: Callable[[], None], deadline: float) -> bool:
+    """Any error of ours is waited for: an init job may still be making the user or the bucket."""
     begun = time.monotonic()
-    while True:
-        try:
-            check()
-        except SpatialEtlError as error:
-            if time.monotonic() + _PAUSE_S > deadline:
-                print(f"{name}  does not answer: {error}")
-                return False
-            time.sleep(_PAUSE_S)
-        else:
-            print(f"{name}  answers ({time.monotonic() - begun:.1f} s)")
-            return True
+    attempts = Retrying(
+        retry=retry_if_exception_type(SpatialEtlError),
+        wait=wait_exponential(multiplier=0.25, max=_LONGEST_PAUSE_S),
+        stop=stop_after_delay(max(0.0, deadline - begun)),
+        reraise=True,
+    )
+    try:
+        attempts(check)
+    except SpatialEtlError as error:
+        print(f"{name}  does not answer: {error}", flush=True)
+        return False
+    print(f"{name}  answers ({time.monotonic() - begun:.1f} s)", flush=True)
+    return True
 
 
 if __name__ == "__main__":
