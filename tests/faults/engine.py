@@ -132,11 +132,18 @@ def start_run(
     *,
     points: bool = False,
     disk: bool = False,
+    clock_s: float = 0,
 ) -> Child:
     """A run of the upload that lies there now, waiting at its first moment."""
     upload = lane.stores.upload_of(submitted.key)
     return lane.runner.start(
-        "run", upload=upload, run_id=run_id, points=points, disk=disk, bugs=case.bugs
+        "run",
+        upload=upload,
+        run_id=run_id,
+        points=points,
+        disk=disk,
+        clock_s=clock_s,
+        bugs=case.bugs,
     )
 
 

@@ -38,7 +38,7 @@ class Reader:
         self._thread.join()
 
     def _poll(self) -> None:
-        while not self._done.wait(0.01):
+        while not self._done.wait(0.04):
             try:
                 self._look()
             except (PyMongoError, HTTPError, OSError):

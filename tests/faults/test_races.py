@@ -260,3 +260,36 @@ def test_a_dataset_can_be_read_while_its_next_version_commits(lane, record):
     assert reads == sorted(reads)
     assert reads[-1] == 5
     record([verdict(case, faults)])
+
+
+@pytest.mark.parametrize("minutes", [-60, 60])
+def test_a_clock_an_hour_wrong_is_named_and_harms_nothing(lane, record, minutes):
+    """The vault refuses what is signed at such a time; the cure is in the message."""
+    case = Case("a clock an hour wrong")
+    submitted = submit(lane, case, f"hour{minutes % 7}")
+    child = start_run(lane, case, submitted, str(uuid.uuid4()), clock_s=minutes * 60)
+    first = child.follow(quiet)
+    assert first.kind == "failed"
+    assert "set the clocks of both machines" in first.message
+    assert heal(lane, case, submitted) == 1
+    record([verdict(case, check_all(lane.stores, submitted), first)])
+
+
+@pytest.mark.parametrize("minutes", [-12, 12])
+def test_leases_are_judged_by_the_ledgers_clock_whoever_asks(lane, record, minutes):
+    """As far apart as the vault allows: an auditor's wrong clock makes no living run dead."""
+    case = Case("clocks 24 minutes apart")
+    submitted = submit(lane, case, f"skew{minutes % 7}")
+    audits: list[Ending] = []
+
+    def audit_it(moment: str, _pid: int) -> str:
+        if moment in ("load.file-loaded", "eject.object-uploaded"):
+            keeper = lane.keeper.start("audit", repair=True, clock_s=-minutes * 60)
+            audits.append(keeper.follow(quiet))
+        return ""
+
+    child = start_run(lane, case, submitted, str(uuid.uuid4()), points=True, clock_s=minutes * 60)
+    first = child.follow(audit_it)
+    assert first.kind == "done", first
+    assert [ending.findings for ending in audits] == [()] * 4
+    record([verdict(case, check_all(lane.stores, submitted), first)])

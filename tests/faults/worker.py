@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -57,6 +57,8 @@ def _child(task: Task) -> NoReturn:
     wire = Wire(task["control"])
     wire.ask("born")
     try:
+        if task.get("clock_s"):
+            set_clock(task["clock_s"])
         for name in task.get("bugs", ()):
             bugs.plant(name)
         platform = Platform.connect(Settings(Path(task["env_file"])))
@@ -131,6 +133,14 @@ class Wire:
         """The last word."""
         self._file.write(json.dumps(answer) + "\n")
         self._file.flush()
+
+
+def set_clock(seconds: float) -> None:
+    """Let this process's clock be wrong by so much; it goes on as clocks do."""
+    import time_machine
+
+    wrong = datetime.now(timezone.utc) + timedelta(seconds=seconds)
+    time_machine.travel(wrong, tick=True).start()
 
 
 _DISK_EVENTS = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "shutil.rmtree"}
