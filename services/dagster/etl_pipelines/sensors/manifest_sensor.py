@@ -28,7 +28,9 @@ from etl_pipelines.jobs import UPLOAD_TAG, ingest_job
 from etl_pipelines.ops.validate_op import UploadConfig
 from etl_pipelines.resources import PlatformResource
 from etl_pipelines.run_tags import RunSizes, run_tags
+from libs.errors import TransientError
 from libs.ingest import Platform, outlook, waiting_manifests
+from libs.ingest.cleanup import clean_up
 from libs.models import ManifestUpload
 from libs.settings import EtlSettings
 
@@ -62,7 +64,7 @@ def build_manifest_sensor(limits: EtlSettings) -> SensorDefinition:
 def _watch(context: SensorEvaluationContext, platform: Platform) -> list[RunRequest]:
     until = time.monotonic() + WATCH_S
     while True:
-        wanted = _wanted(context, waiting_manifests(platform), platform.limits)
+        wanted = _wanted(context, platform, waiting_manifests(platform))
         requests = [_request(platform, upload, attempt) for upload, attempt in wanted]
         if requests or time.monotonic() + LOOK_EVERY_S > until:
             return requests
@@ -70,11 +72,16 @@ def _watch(context: SensorEvaluationContext, platform: Platform) -> list[RunRequ
 
 
 def _wanted(
-    context: SensorEvaluationContext, uploads: Sequence[ManifestUpload], limits: EtlSettings
+    context: SensorEvaluationContext, platform: Platform, uploads: Sequence[ManifestUpload]
 ) -> list[tuple[ManifestUpload, int]]:
     runs = _runs_of(context, uploads)
+    limits = platform.limits
     attempts = ((upload, _next_attempt(runs.get(upload.run_key, []), limits)) for upload in uploads)
-    return [(upload, attempt) for upload, attempt in attempts if attempt]
+    return [
+        (upload, attempt)
+        for upload, attempt in attempts
+        if attempt and _nothing_left(platform, runs.get(upload.run_key, []))
+    ]
 
 
 def _runs_of(
@@ -87,6 +94,19 @@ def _runs_of(
     for record in context.instance.get_run_records(RunsFilter(tags={UPLOAD_TAG: keys})):
         found.setdefault(record.dagster_run.tags[UPLOAD_TAG], []).append(record)
     return found
+
+
+def _nothing_left(platform: Platform, runs: Sequence[RunRecord]) -> bool:
+    """Clean up after failed attempts, which could not do so themselves when PostGIS was away.
+
+    False: it still is, so that the next attempt would be in vain.
+    """
+    try:
+        for record in runs:
+            clean_up(platform, record.dagster_run.run_id)
+    except TransientError:
+        return False
+    return True
 
 
 def _next_attempt(runs: Sequence[RunRecord], limits: EtlSettings) -> int | None:
