@@ -78,6 +78,9 @@ _GEOMETRY_WORDS = re.compile(
 )
 """PostGIS reports unusable geometries as internal errors (XX000); these words tell them apart."""
 
+_PLACE_IN_COPY = re.compile(r"COPY \w+, line (\d+), column ")
+"""How PostgreSQL says which row, counted from 1, it could not take."""
+
 
 @contextlib.contextmanager
 def translated(doing: str, where: str = "PostGIS") -> Iterator[None]:
@@ -138,6 +141,11 @@ def _with_sqlstate(doing: str, where: str, sqlstate: str, error: Exception) -> S
         return ComputeUnavailableError(f"{doing} failed: {said}")
     if sqlstate.startswith(_CONFIGURATION):
         return ComputeConfigError(f"{_AS_SETTINGS_SAY}: {said}")
+    place = _PLACE_IN_COPY.search(context)
+    if place and (sqlstate.startswith(_DATA) or sqlstate == "XX000"):
+        # Whatever PostGIS thinks of it: only the value of this row was in its hands.
+        row = f"row {int(place.group(1)) - 1}, counted from 0"
+        return UnusableDataError.of(row, f"{doing} failed: {said}.", _cure(sqlstate))
     if sqlstate.startswith(_DATA) or (sqlstate == "XX000" and _GEOMETRY_WORDS.search(message)):
         return UnusableDataError.of(where, f"{doing} failed: {said}.", _cure(sqlstate))
     return ComputeError(f"PostGIS failed at {doing}: {said}")

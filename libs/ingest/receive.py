@@ -245,7 +245,7 @@ def missing_parts(
         return (
             Problem(where=where, what=f"{file.path} is empty (0 bytes).", cure="Upload it again."),
         )
-    endings = {PurePosixPath(obj.key).suffix.lower() for obj in objects}
+    endings = {PurePosixPath(obj.key).suffix.lower() for obj in objects if obj.size_bytes}
     form = INPUT_FORMATS[file.format]
     if not form.suffixes or not file.path.lower().endswith(form.suffixes):
         return ()

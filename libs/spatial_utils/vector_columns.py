@@ -24,6 +24,7 @@ class ColumnPlan:
         self._geometry = next((i for i, item in enumerate(schema) if is_geometry(item)), None)
         self._names = schema.names
         self._rows = 0
+        self.geometries = 0
         self.notes: tuple[str, ...] = ()
         self.late_notes: list[str] = []
         self.schema = pa.schema([self._field(schema.field(index)) for index in kept])
@@ -55,6 +56,8 @@ class ColumnPlan:
             for at, index in enumerate(self._kept)
         ]
         self._rows += batch.num_rows
+        if self._geometry is not None:
+            self.geometries += batch.num_rows - batch.column(self._geometry).null_count
         return pa.record_batch(columns, schema=self.schema)
 
     def _field(self, item: pa.Field) -> pa.Field:

@@ -21,7 +21,8 @@ def shapefile_encoding(path: str) -> tuple[str | None, str]:
     shp = Path(path)
     siblings = {item.suffix.lower(): item for item in shp.parent.glob(f"{shp.stem}.*")}
     dbf = siblings.get(".dbf")
-    if ".cpg" in siblings or dbf is None:
+    odd = _unknown_code_page(siblings.get(".cpg"))
+    if (".cpg" in siblings and not odd) or dbf is None:
         return None, ""
     with dbf.open("rb") as file:
         head = file.read(32)
@@ -39,8 +40,24 @@ def shapefile_encoding(path: str) -> tuple[str | None, str]:
                 decoder.decode(chunk)
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
-            return _FALLBACK, _note(dbf.name, "Windows-1252, since it is not UTF-8")
-    return "UTF-8", "" if ascii_only else _note(dbf.name, "UTF-8, which it is throughout")
+            return _FALLBACK, odd + _note(dbf.name, "Windows-1252, since it is not UTF-8")
+    if ascii_only:
+        return "UTF-8", odd.strip()
+    return "UTF-8", odd + _note(dbf.name, "UTF-8, which it is throughout")
+
+
+def _unknown_code_page(cpg: Path | None) -> str:
+    """A sentence on a .cpg that names no encoding; those with numbers are left to GDAL."""
+    if cpg is None:
+        return ""
+    named = cpg.read_bytes()[:100].decode("latin-1").strip()
+    if any(letter.isdigit() for letter in named):
+        return ""
+    try:
+        codecs.lookup(named)
+    except (LookupError, ValueError):
+        return f"The .cpg file names no known encoding: {named!r}. "
+    return ""
 
 
 def _note(name: str, how: str) -> str:

@@ -46,7 +46,11 @@ def _unpacked(path: Path, limits: ChildLimits, folder: Path) -> list[Path]:
 
 
 def _refuse_missing_parts(path: Path, driver: str, name: str) -> None:
-    there = {item.name.lower() for item in path.parent.iterdir()}
+    there = {
+        item.name.lower()
+        for item in path.parent.iterdir()
+        if item.is_file() and item.stat().st_size
+    }
     missing = [
         path.stem + ending
         for ending in INPUT_FORMATS[driver].required_side_files
@@ -55,7 +59,7 @@ def _refuse_missing_parts(path: Path, driver: str, name: str) -> None:
     if missing:
         raise UnreadableFileError(
             name,
-            f"{' and '.join(missing)} is missing, without which the {driver} is not whole.",
+            f"{' and '.join(missing)} is missing or empty; the {driver} is not whole without.",
             "Submit all files of it, with the same name before the ending.",
         )
 

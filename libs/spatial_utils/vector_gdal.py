@@ -53,6 +53,8 @@ class GdalMessages:
         """Around a call of GDAL, and nothing else."""
         try:
             yield
+        except IndexError as error:  # pyogrio asks for the first of no layers
+            raise FileProblemError("it has no layer.", _CURE) from error
         except _GDAL_ERRORS as error:
             text = self.cleaned(str(error))
             if "ut of memory" in text or "annot allocate" in text:

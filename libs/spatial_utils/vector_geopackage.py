@@ -1,13 +1,15 @@
 """Looks for values that a GeoPackage's columns cannot hold; part of the child.
 
-SQLite stores any value in any column. GDAL makes 0 of a text in a column of integers, and cuts a
-number that does not fit, without a word.
+SQLite stores any value in any column. GDAL makes 0 of a text in a column of integers, cuts a
+number that does not fit, and takes what is no geometry for none, without a word.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -31,34 +33,55 @@ class MisfitSearch:
 
     def __init__(self, path: str, layer: str) -> None:
         self._fault: FileProblemError | None = None
+        self._stored: tuple[str, int] | None = None
+        self._place = path, layer
         self._thread = threading.Thread(target=self._run, args=(path, layer), daemon=True)
         self._thread.start()
 
-    def finish(self) -> None:
-        """Wait for it, and raise its `FileProblemError` if there was a misfit."""
+    def finish(self, geometries: int) -> None:
+        """Wait for it, and raise a `FileProblemError` if there was a misfit.
+
+        `geometries`: how many GDAL gave, to be compared with how many are stored.
+        """
         self._thread.join()
         if self._fault is not None:
             raise self._fault
+        if self._stored is None:
+            return
+        column, count = self._stored
+        if count > geometries:
+            raise FileProblemError(
+                f"{count - geometries} value(s) of its geometry column {column!r} are no "
+                f"geometries of a GeoPackage{_odd_rows(*self._place, column)}.",
+                "Repair these rows in the source, or set their geometry to NULL.",
+            )
 
     def _run(self, path: str, layer: str) -> None:
         try:
-            refuse_misfits(path, layer)
+            self._stored = refuse_misfits(path, layer)
         except FileProblemError as fault:
             self._fault = fault
 
 
-def refuse_misfits(path: str, layer: str) -> None:
-    """Raise `FileProblemError` that names column, row and value of the first misfit."""
-    place = f"file:{quote(str(Path(path)))}?mode=ro&immutable=1"
+def refuse_misfits(path: str, layer: str) -> tuple[str, int] | None:
+    """Raise `FileProblemError` that names column, row and value of the first misfit.
+
+    Returns the geometry column and how many values are in it; None: that cannot be told.
+    """
     try:
-        connection = sqlite3.connect(place, uri=True)
-        try:
-            connection.execute("PRAGMA trusted_schema = OFF")
+        with _opened(path) as connection:
             _look(connection, layer)
-        finally:
-            connection.close()
+            return _geometries(connection, layer)
     except sqlite3.Error:
-        return  # a file that SQLite cannot read is GDAL's to report, a moment later
+        return None  # a file that SQLite cannot read is GDAL's to report, a moment later
+
+
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[sqlite3.Connection]:
+    place = f"file:{quote(str(Path(path)))}?mode=ro&immutable=1"
+    with contextlib.closing(sqlite3.connect(place, uri=True)) as connection:
+        connection.execute("PRAGMA trusted_schema = OFF")
+        yield connection
 
 
 def _look(connection: sqlite3.Connection, layer: str) -> None:
@@ -82,6 +105,29 @@ def _look(connection: sqlite3.Connection, layer: str) -> None:
                 f"column {name!r} is of type {kinds[name]}, but the value {value!r:.100} is in it.",
                 "Correct the value, or the column's type.",
             )
+
+
+def _geometries(connection: sqlite3.Connection, layer: str) -> tuple[str, int] | None:
+    named = connection.execute(
+        "SELECT column_name FROM gpkg_geometry_columns WHERE table_name = ?", (layer,)
+    ).fetchone()
+    if named is None:
+        return None
+    query = f"SELECT count({_quoted(named[0])}) FROM {_quoted(layer)}"  # noqa: S608
+    return str(named[0]), int(connection.execute(query).fetchone()[0])
+
+
+def _odd_rows(path: str, layer: str, column: str) -> str:
+    """The first rows whose geometry does not even begin as one, in words."""
+    value = _quoted(column)
+    odd = f"typeof({value}) <> 'blob' OR substr({value}, 1, 2) <> x'4750' OR length({value}) < 13"
+    query = f"SELECT rowid FROM {_quoted(layer)} WHERE {value} NOT NULL AND ({odd}) LIMIT 5"  # noqa: S608
+    try:
+        with _opened(path) as connection:
+            rows = [str(row) for (row,) in connection.execute(query)]
+    except sqlite3.Error:  # a view has no row ids
+        rows = []
+    return f" (row id {', '.join(rows)})" if rows else ""
 
 
 def _misfit(name: str, kind: str) -> str | None:

@@ -137,6 +137,6 @@ def _converted(
     def read() -> Iterator[pa.RecordBatch]:
         yield from map(plan.convert, batches)
         if known.afterwards is not None:
-            known.afterwards()
+            known.afterwards(plan.geometries)
 
     return read

@@ -14,12 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyogrio
 
+from libs.spatial_utils import vector_shapefile
 from libs.spatial_utils.vector_drivers import KML_UNSET, WKT_COLUMNS, XY_COLUMNS, Reading
 from libs.spatial_utils.vector_encoding import shapefile_encoding
 from libs.spatial_utils.vector_gdal import GdalMessages, gdal_batches, gdal_layer
 from libs.spatial_utils.vector_geopackage import MisfitSearch
 from libs.spatial_utils.vector_gml import schema_without_geometry_types
-from libs.spatial_utils.vector_text import look_at_json, refuse_cut_lines
+from libs.spatial_utils.vector_text import look_at_json, refuse_cut_lines, refuse_cut_table
 from libs.spatial_utils.vector_wire import FileProblemError, Request
 
 _ZONED = r"(Z|[+-]\d\d(:?\d\d)?)$"
@@ -42,8 +43,8 @@ class Prescan:
     keeps_fids: str | None = None
     """The name of the feature ids' column; None: they are not read. See `vector_columns`."""
     notes: tuple[str, ...] = ()
-    afterwards: Callable[[], None] | None = None
-    """Raises `FileProblemError` for what is found while the batches are read."""
+    afterwards: Callable[[int], None] | None = None
+    """Given how many geometries came, raises `FileProblemError` for what else was found."""
 
 
 def prescan(
@@ -93,6 +94,7 @@ class _Look:
 
 
 def _shapefile(request: Request, known: Prescan) -> Prescan:
+    vector_shapefile.refuse_misfits(request.path)
     encoding, note = shapefile_encoding(request.path)
     if encoding is None:
         return known
@@ -104,6 +106,7 @@ def _shapefile(request: Request, known: Prescan) -> Prescan:
 
 
 def _csv(request: Request, known: Prescan) -> Prescan:
+    refuse_cut_table(request.path)
     names = [str(name) for name in pyogrio.read_info(request.path)["fields"]]
     by_lower = {name.lower(): name for name in reversed(names)}
     wkt = next((by_lower[name] for name in WKT_COLUMNS if name in by_lower), None)

@@ -46,3 +46,19 @@ def refuse_cut_lines(path: str) -> None:
         raise FileProblemError(
             "its last line is no whole feature: the file was cut off.", "Export the file anew."
         )
+
+
+def refuse_cut_table(path: str) -> None:
+    """Raise `FileProblemError` for a CSV file whose last line has no end and too few fields."""
+    with Path(path).open("rb") as file:
+        head = file.readline(_TAIL_BYTES)
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _TAIL_BYTES))
+        last = file.read().rpartition(b"\n")[2]
+    separator = max((b",", b";", b"\t", b"|"), key=head.count)
+    # A quotation mark may belong to a text of several lines, whose other fields are further up.
+    if last.strip() and b'"' not in last and last.count(separator) < head.count(separator):
+        raise FileProblemError(
+            "its last line has no end and too few fields: the file was cut off.",
+            "Export the file anew.",
+        )

@@ -1,0 +1,76 @@
+"""Looks whether the parts of a shapefile fit together, which GDAL does not; part of the child.
+
+GDAL makes null geometries of shapes that it does not know, leaves attributes out where the table
+is too short, and follows an index wherever it leads. What a shape holds is GDAL's to read.
+"""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from libs.spatial_utils.vector_wire import FileProblemError
+
+_HEADER_BYTES = 100
+_CURE = "Export it anew, and submit all of its files together."
+
+
+def refuse_misfits(path: str) -> None:
+    """Raise `FileProblemError` where index, shapes and table contradict each other."""
+    shapes = Path(path)
+    beside = {item.suffix.lower(): item for item in shapes.parent.glob(f"{shapes.stem}.*")}
+    index = _index(beside[".shx"])
+    rows = _rows(beside[".dbf"])
+    if rows != len(index):
+        raise FileProblemError(
+            f"its index (.shx) has {len(index)} shapes, but its table (.dbf) {rows} rows.", _CURE
+        )
+    if len(index):
+        _look_at_shapes(shapes, index)
+
+
+def _index(path: Path) -> npt.NDArray[np.int64]:
+    """Where each record begins and how long its content is, in bytes."""
+    data = path.read_bytes()
+    if len(data) < _HEADER_BYTES or (len(data) - _HEADER_BYTES) % 8:
+        raise FileProblemError("its index (.shx) is cut off.", _CURE)
+    words = np.frombuffer(data, ">i4", offset=_HEADER_BYTES).reshape(-1, 2)
+    return words.astype(np.int64) * 2
+
+
+def _rows(path: Path) -> int:
+    """As many rows as the table has; one that is cut off is not refused for its header alone."""
+    with path.open("rb") as file:
+        head = file.read(32)
+    if len(head) < 32:
+        raise FileProblemError("its table (.dbf) is cut off.", _CURE)
+    rows, header_bytes, row_bytes = struct.unpack("<IHH", head[4:12])
+    if header_bytes + rows * row_bytes > path.stat().st_size:
+        raise FileProblemError(
+            f"its table (.dbf) is cut off: it announces {rows} rows of {row_bytes} bytes.", _CURE
+        )
+    return int(rows)
+
+
+def _look_at_shapes(path: Path, index: npt.NDArray[np.int64]) -> None:
+    size = path.stat().st_size
+    starts, ends = index[:, 0], index[:, 0] + index[:, 1] + 8
+    _refuse((starts < _HEADER_BYTES) | (index[:, 1] < 4) | (ends > size), "lies outside the .shp")
+    order = np.argsort(starts, kind="stable")
+    again = np.zeros(len(index), np.bool_)
+    again[order[1:]] = starts[order][1:] == starts[order][:-1]
+    _refuse(again, "is one that another entry of the index (.shx) leads to")
+    data = np.memmap(path, np.uint8, "r")
+    kind = data[32:36].tobytes()
+    kinds = data[starts[:, None] + np.arange(8, 12)].copy().view("<i4").ravel()
+    known = (kinds == 0) | (kinds == struct.unpack("<i", kind)[0])
+    _refuse(~known, "is of another type than the file's header says")
+
+
+def _refuse(at_fault: npt.NDArray[np.bool_], what: str) -> None:
+    if at_fault.any():
+        row = int(np.argmax(at_fault))
+        raise FileProblemError(f"shape {row + 1} (row {row}, counted from 0) {what}.", _CURE)
