@@ -24,6 +24,8 @@ from libs.spatial_utils.gdal_errors import (
     error_of,
     first_error,
     gdal_words,
+    is_for_want_of_room,
+    no_room,
 )
 from libs.spatial_utils.gdal_info import DatasetInfo, parse_gdalinfo
 from libs.spatial_utils.sandbox import ChildLimits, Ended, spawn
@@ -166,6 +168,8 @@ class GDAL:
                 outcome, program=program, about=about, work_dir=work_dir, timeout_s=limits.wall_s
             )
         if first_error(outcome.stderr):
+            if is_for_want_of_room(outcome.stderr, work_dir):
+                raise no_room(about, program)
             words = gdal_words(outcome.stderr, work_dir, about)
             raise UnreadableFileError(
                 about, f"{program} could not read all of it. GDAL says: {words}", "Upload it again."

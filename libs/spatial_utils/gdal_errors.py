@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 from libs.errors import ConfigError, OperatorError, Problem, SpatialEtlError, TransientError
@@ -17,6 +18,10 @@ _CANNOT_START = 127
 _WORDS_LINES = 3
 _HARMLESS = re.compile(r"PROJ: |[Rr]eprojection failed|Too many points|failed to transform")
 """Errors that a good reprojection writes: corners of the target with no place in the source."""
+
+_COULD_NOT_WRITE = re.compile(r"No space left on device|TIFFAppendToStrip|[Ww]rite error")
+NO_ROOM_BYTES = 16 * 2**20
+"""With less than this left on its disk, a program that failed is taken to have failed for it."""
 
 _OUT_OF_MEMORY = re.compile(r"cannot allocate|out of memory", re.IGNORECASE)
 
@@ -83,11 +88,8 @@ def error_of(
     words = gdal_words(outcome.stderr, work_dir, about)
     if outcome.returncode == _CANNOT_START and "cannot start" in outcome.stderr:
         return ConfigError(f"{program} cannot be started: {outcome.last_lines}")
-    if "No space left on device" in outcome.stderr:
-        return GDALInterruptedError(
-            f"{about}: the disk is full ({program}). Free some room or point ETL_WORK_DIR at a "
-            "larger disk; the batch is tried again."
-        )
+    if is_for_want_of_room(outcome.stderr, work_dir):
+        return no_room(about, program)
     if outcome.ended is Ended.KILLED:
         return GDALInterruptedError(
             f"{about}: {program} was killed from outside, perhaps because the machine ran out of "
@@ -97,6 +99,21 @@ def error_of(
         return GDALTimeoutError(about, program, timeout_s)
     ended = Ended.OUT_OF_MEMORY if _OUT_OF_MEMORY.search(outcome.stderr) else outcome.ended
     return _fault_of_the_file(ended, program, about, words)
+
+
+def is_for_want_of_room(stderr: str, work_dir: Path) -> bool:
+    """Whether a program failed because the disk was full, which GDAL does not always say."""
+    return bool(_COULD_NOT_WRITE.search(stderr)) or (
+        shutil.disk_usage(work_dir).free < NO_ROOM_BYTES
+    )
+
+
+def no_room(about: str, program: str) -> GDALInterruptedError:
+    """The disk is full; the file is not at fault."""
+    return GDALInterruptedError(
+        f"{about}: the disk is full ({program}). Free some room or point ETL_WORK_DIR at a "
+        "larger disk; the batch is tried again."
+    )
 
 
 def _fault_of_the_file(

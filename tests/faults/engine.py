@@ -95,8 +95,8 @@ class _Harm:
             return self._until_stopped()
         ending = self._child.follow(self.trap.at_moment)
         self._lane.restore()
-        if ending.kind == "killed":
-            self._tell_of_the_dead()
+        if ending.kind != "done":
+            self._tell_of_its_end(ending)
         return ending
 
     def _until_stopped(self) -> Ending:
@@ -117,8 +117,9 @@ class _Harm:
         self._pool.shutdown()
         return Ending(f"stopped, then {ending.kind}", ending.message)
 
-    def _tell_of_the_dead(self) -> None:
-        if not self._case.patient:
+    def _tell_of_its_end(self, ending: Ending) -> None:
+        """What `failed_run_sensor` does after each run that failed, however much it said itself."""
+        if ending.kind == "killed" and not self._case.patient:
             self._lane.stores.end_sessions()
         child = self._lane.keeper.start("abandon", run_id=self._run_id, bugs=self._case.bugs)
         child.follow(quiet)

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -150,6 +151,15 @@ def test_points_outside_of_a_projection_are_no_error(tmp_path: Path) -> None:
 )
 def test_what_the_machine_did_is_not_blamed_on_the_file(script: str, tmp_path: Path) -> None:
     with pytest.raises(GDALInterruptedError):
+        mocked(script).run("gdal_translate", [], work_dir=tmp_path, about="a.tif")
+
+
+@pytest.mark.parametrize("script", ["exit 1", "echo 'ERROR 1: something' >&2"])
+def test_a_full_disk_is_seen_although_gdal_says_nothing_of_it(
+    script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=20_000))
+    with pytest.raises(GDALInterruptedError, match="the disk is full"):
         mocked(script).run("gdal_translate", [], work_dir=tmp_path, about="a.tif")
 
 
