@@ -36,7 +36,7 @@ from minio.error import MinioException, S3Error
 from libs.stack import StackPaths, down, identity, status, up
 from libs.stack.supervision import Supervisor
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
 STATE_VARIABLE = "SPATIAL_ETL_STACK_STATE"
 SETTINGS = "ETL_LEASE_S=10\nETL_RUN_TIMEOUT_S=90\nETL_RETRY_WAIT_S=1\nETL_SENSOR_INTERVAL_S=1\n"
@@ -373,7 +373,7 @@ def test_a_run_that_hangs_is_ended_by_its_time_limit_and_tried_again(stack, crow
     with stack.postgis() as connection:
         connection.execute("SET lock_timeout = '60s'")
         connection.execute(f"LOCK TABLE {schema}.raw_data IN ACCESS EXCLUSIVE MODE")
-        wait_until(lambda: stack.runs_of(name)[-1]["status"] == "FAILURE", 120, "the time limit")
+        wait_until(lambda: stack.runs_of(name)[-1]["status"] == "FAILURE", 180, "the time limit")
     assert_committed_once(stack, name)
     assert_nothing_is_left(stack)
 
