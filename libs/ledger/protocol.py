@@ -117,22 +117,6 @@ class BatchProtocol(Connection):
 
         return self.transactions.run(f"reject batch {fingerprint}", body)
 
-    def fail(self, fingerprint: str, fence: int, error: str) -> Batch:
-        """End this try as the platform's error; the batch and its reservations can be taken up."""
-        change = ending(BatchState.FAILED, error=error)
-        return self.transactions.run(
-            f"fail batch {fingerprint}",
-            lambda session: self._end(session, fingerprint, fence, BatchState.FAILED, change),
-        )
-
-    def cancel(self, fingerprint: str, fence: int) -> Batch:
-        """End this try because a person stopped it; like `fail`, it can be taken up again."""
-        change = ending(BatchState.CANCELLED)
-        return self.transactions.run(
-            f"cancel batch {fingerprint}",
-            lambda session: self._end(session, fingerprint, fence, BatchState.CANCELLED, change),
-        )
-
     def settle(self, fingerprint: str, upload: ManifestUpload | None = None) -> bool:
         """Record that the receipt is written and the manifest moved; False: nothing to record.
 

@@ -74,19 +74,6 @@ class Recovery(BatchProtocol, RunLog):
                 dead.setdefault(run.id, run.batch or run.manifest_key)
         return tuple(DeadRun(run_id, subject) for run_id, subject in dead.items())
 
-    def abandoned(self, limit: int = 100, idle_s: float = 900) -> tuple[Batch, ...]:
-        """Batches that nobody works on: their lease ran out, or none took them for `idle_s`."""
-        now = self.server_now()
-        received = {"state": {"$eq": BatchState.RECEIVED.value}}
-        query = {
-            "$or": [
-                {**RUNNING, "lease": None},
-                {**RUNNING, "lease.expires_at": {"$lte": to_bson(now)}},
-                {**received, "received_at": {"$lte": _before(now, idle_s)}},
-            ]
-        }
-        return self.batches.find(query, [("received_at", 1)], limit=limit)
-
     def delete_pending(self, asset_id: str) -> bool:
         """Give up a reservation that no living run works on; False: it is not so, or is gone."""
 

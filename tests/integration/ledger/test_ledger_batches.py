@@ -18,7 +18,7 @@ from libs.ledger import (
     Ledger,
     MissingDocumentError,
 )
-from libs.models import Batch, BatchFile, BatchState, FileOutcome
+from libs.models import Batch, BatchFile, BatchState, FileOutcome, RunState
 
 pytestmark = pytest.mark.integration
 
@@ -142,8 +142,6 @@ def test_an_expired_lease_is_taken_over_and_the_old_fence_can_change_nothing(
         lambda: reserve(old, make.draft(old)),
         lambda: ledger.commit(old.id, old.fence, [asset], FILES),
         lambda: ledger.reject(old.id, old.fence, [PROBLEM], FILES),
-        lambda: ledger.fail(old.id, old.fence, "too late"),
-        lambda: ledger.cancel(old.id, old.fence),
     ]
     for attempt in attempts:
         with pytest.raises(LeaseLostError, match=f"fence {new.fence}"):
@@ -151,7 +149,7 @@ def test_an_expired_lease_is_taken_over_and_the_old_fence_can_change_nothing(
     assert ledger.batch(old.id) == new
     assert list(ledger.pending_assets()) == [asset]
     assert ledger.assets_of_batch(old.id) == ()
-    assert ledger.abandon_run(asset.run_id, "too late", _failed()) is None
+    assert ledger.abandon_run(asset.run_id, "too late", RunState.FAILED) is None
 
 
 def test_a_rejected_batch_has_ended_for_good_and_gives_its_reservations_up(
@@ -171,22 +169,20 @@ def test_a_rejected_batch_has_ended_for_good_and_gives_its_reservations_up(
     assert ledger.unsettled() == (rejected,)
 
 
-@pytest.mark.parametrize("end", ["fail", "cancel"])
+@pytest.mark.parametrize("end", [RunState.FAILED, RunState.CANCELLED])
 def test_a_failed_or_cancelled_batch_can_be_claimed_again_with_its_reservation(
     ledger: Ledger,
     make: Any,
     claimed: Callable[..., Batch],
     reserve: Callable[..., Any],
-    end: str,
+    end: RunState,
 ) -> None:
     batch = claimed("one")
     (first,) = reserve(batch, make.draft(batch))
-    if end == "fail":
-        ended = ledger.fail(batch.id, batch.fence, "$unset: the disk is full")
-        assert ended.error == "$unset: the disk is full"
-        assert ledger.fail(batch.id, batch.fence, "$unset: the disk is full") == ended
-    else:
-        ended = ledger.cancel(batch.id, batch.fence)
+    ended = ledger.abandon_run(first.run_id, "$unset: the disk is full", end)
+    assert ended is not None
+    assert ended.state.value == end.value
+    assert ended.error == "$unset: the disk is full"
     assert ended.lease is None
     assert ended.ended_at is not None
     again = ledger.claim(batch.id, make.run_id(), 60)
@@ -208,9 +204,3 @@ def test_files_are_updated_under_the_fence_as_the_values_they_are(
 def test_claiming_what_was_never_received_is_an_error(ledger: Ledger, make: Any) -> None:
     with pytest.raises(MissingDocumentError, match="batches"):
         ledger.claim("0" * 64, make.run_id(), 60)
-
-
-def _failed() -> Any:
-    from libs.models import RunState
-
-    return RunState.FAILED

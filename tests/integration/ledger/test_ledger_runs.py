@@ -155,15 +155,6 @@ def test_runs_are_alive_while_their_lease_is_and_dead_after(
         (holder(dying), dying.id),
         (silent.id, "manifests/s.json"),
     }
-    assert [batch.id for batch in ledger.abandoned()] == [dying.id]
-
-
-def test_a_received_batch_that_no_run_took_is_abandoned_after_a_while(
-    ledger: Ledger, make: Any
-) -> None:
-    batch = ledger.receive(make.batch("one"))
-    assert ledger.abandoned() == ()
-    assert ledger.abandoned(idle_s=0) == (batch,)
 
 
 def test_a_reservation_is_given_up_only_when_no_living_run_works_on_it(
@@ -172,7 +163,7 @@ def test_a_reservation_is_given_up_only_when_no_living_run_works_on_it(
     batch = claimed("one")
     (asset,) = reserve(batch, make.draft(batch))
     assert not ledger.delete_pending(asset.id), "its run is alive"
-    ledger.fail(batch.id, batch.fence, "x")
+    ledger.abandon_run(holder(batch), "x", RunState.FAILED)
     assert ledger.delete_pending(asset.id)
     assert not ledger.delete_pending(asset.id), "it is gone"
     again = ledger.claim(batch.id, make.run_id(), 60)
