@@ -1,7 +1,7 @@
 # What a person types. The work is in scripts/, libs/stack and libs/cli.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit lint format stack-up stack-down clean
+.PHONY: help demo test torture test-unit lint format stack-up stack-down clean
 .PHONY: compose-up compose-down bundle load
 
 bin := .venv/bin
@@ -16,6 +16,10 @@ demo: ## install what is missing, start the stack, take real data from upload to
 test: ## all tests, against a stack of their own that is gone afterwards
 	@scripts/bootstrap.sh test
 	@scripts/test.sh $(TESTS)
+
+torture: ## 2 000 faults and 2 000 damaged files, and all foreign ones; takes hours
+	@scripts/bootstrap.sh test
+	@scripts/torture.sh
 
 test-unit: ## the tests that need no server
 	@scripts/bootstrap.sh test

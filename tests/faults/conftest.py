@@ -7,6 +7,7 @@ n-th call (64), drawn with `FAULT_SEED` (1). `FAULT_TABLE` names a file for the 
 from __future__ import annotations
 
 import os
+import signal
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -24,6 +25,7 @@ _caught: list[tuple[str, str, str]] = []
 @pytest.fixture(scope="session")
 def lanes() -> Iterator[list[Lane]]:
     """Stacks of stores of their own, each with proxies before it."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the stacks are taken down
     with ExitStack() as ending:
         count = int(os.environ.get("FAULT_LANES", "2"))
         yield [ending.enter_context(open_lane()) for _ in range(count)]
