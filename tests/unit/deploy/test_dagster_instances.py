@@ -60,3 +60,12 @@ def test_the_sizes_of_runs_grow(root):
         assert set(size.kubernetes) == {"container_config"}
         named = {variable["name"] for variable in size.kubernetes["container_config"]["env"]}
         assert named <= set(launcher["only_allow_user_defined_env_vars"])
+
+
+def test_the_orchestrators_image_has_the_driver_that_sqlalchemy_takes_for_postgresql(root):
+    """Since SQLAlchemy 2.1 that is psycopg, whatever dagster-postgres asks for."""
+    from sqlalchemy import create_engine
+
+    driver = create_engine("postgresql://nobody@nowhere/x").driver
+    pins = (root / "services/dagster/requirements-deploy.txt").read_text().splitlines()
+    assert any(line.startswith(f"{driver}==") for line in pins)
