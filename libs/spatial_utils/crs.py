@@ -5,6 +5,7 @@ Transforming the data itself is PostGIS' and GDAL's business.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -198,16 +199,24 @@ def _says_no_datum(crs: ProjCRS) -> bool:
 
 def _same_projection(one: ProjCRS, other: ProjCRS) -> bool:
     a, b = _projection(one), _projection(other)
+    if a is None or b is None:
+        return False
     return all(_close(a.get(key, 0.0), b.get(key, 0.0)) for key in a.keys() | b.keys())
 
 
-def _projection(crs: ProjCRS) -> dict[str, object]:
-    """The parameters of PROJ's own short form; what it leaves out is the datum, compared apart."""
+def _projection(crs: ProjCRS) -> dict[str, object] | None:
+    """The parameters of PROJ's own short form; what it leaves out is the datum, compared apart.
+
+    None: it has no such form, an engineering CRS for one.
+    """
     import warnings
 
-    with warnings.catch_warnings():
+    from pyproj.exceptions import CRSError
+
+    with contextlib.suppress(CRSError), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # about that very loss
         return {key: value for key, value in crs.to_dict().items() if key not in _DATUM_KEYS}
+    return None
 
 
 def _close(one: object, other: object) -> bool:

@@ -9,6 +9,7 @@ from libs.spatial_utils.errors import ReaderBrokenError, UnreadableFileError
 from libs.spatial_utils.gdal_cli import GDAL
 from libs.spatial_utils.gdal_info import DatasetInfo, GdalBand, items_of
 from libs.spatial_utils.raster_geometry import GeoTransform
+from libs.spatial_utils.raster_hdf5 import refuse_virtual_datasets
 from libs.spatial_utils.raster_limits import (
     RASTER_MAX_BYTES,
     require_plausible_size,
@@ -99,6 +100,8 @@ def _require_safe_netcdf(gdal: GDAL, path: Path, about: str) -> None:
             "of itself. It is read only where Linux's Landlock prevents that, and this kernel has "
             "no Landlock: use Linux 5.13 or later, or submit classic netCDF."
         )
+    if is_hdf5(path):
+        refuse_virtual_datasets(path, about)
     require_whole_netcdf(path, about)
 
 

@@ -21,6 +21,8 @@ _TYPES = tuple(
 )
 """By their codes in WKB."""
 _DIMENSIONS = ("", " Z", " M", " ZM")
+_SHORTEST_WKB_BYTES = 9
+"""Byte order, type, and a count of nothing."""
 _CURVES = frozenset(range(8, 15))
 
 
@@ -68,6 +70,16 @@ class Checks:
                 "Remove it: no database holds NUL in a text.",
             )
 
+    def _refuse_stubs(self, column: pa.BinaryArray, sizes: np.ndarray) -> None:
+        """PostGIS 3.3 crashes on WKB of no bytes: the server, with all that others do in it."""
+        stubs = (sizes < _SHORTEST_WKB_BYTES) & column.is_valid().to_numpy(zero_copy_only=False)
+        if stubs.any():
+            row = self._rows + int(np.argmax(stubs))
+            raise FileProblemError(
+                f"the geometry of row {row}, counted from 0, is shorter than any geometry.",
+                "Repair it in the source, or set it to null.",
+            )
+
     def _first(self, column: pa.StringArray, test: object) -> str:
         values = column.cast(pa.binary()).to_pylist()
         assert callable(test)  # noqa: S101
@@ -76,10 +88,14 @@ class Checks:
 
     def _count_types(self, column: pa.BinaryArray) -> None:
         start, stop, data = _content(column)
-        if data is None or start == stop:
+        if data is None:
             return
         offsets = _offsets(column)
-        begins = offsets[:-1][np.diff(offsets) >= 5]
+        sizes = np.diff(offsets)
+        self._refuse_stubs(column, sizes)
+        if start == stop:
+            return
+        begins = offsets[:-1][sizes >= _SHORTEST_WKB_BYTES]
         little = data[begins] == 1
         four = np.stack([data[begins + step] for step in range(1, 5)], axis=1)
         four[~little] = four[~little][:, ::-1]

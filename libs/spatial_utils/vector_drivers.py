@@ -108,6 +108,7 @@ LOSSES = (
     "out of range",
     "overflow",
     "clamped",
+    "NULL geometry assigned",
     "unbalanced number of double-quotes",
     "couldn't be converted correctly",
 )

@@ -51,7 +51,13 @@ def open_ogr(request: Request) -> Iterator[OpenLayer]:
             feature_count=_cheap_count(request, reading, choice.name, messages),
             schema=plan.schema,
             batches=_converted(plan, batches, known),
-            notes=(*seen, *choice.notes, *known.notes, *plan.notes),
+            notes=(
+                *_unread_prj(request, meta["crs"]),
+                *seen,
+                *choice.notes,
+                *known.notes,
+                *plan.notes,
+            ),
             late_notes=lambda: [*plan.late_notes, *messages.notes()],
         )
 
@@ -61,6 +67,14 @@ def _seen_before_gdal(request: Request) -> tuple[str, ...]:
     if request.format not in ("GML", "KML"):
         return ()
     return look_at_xml(request.path, is_gml=request.format == "GML")
+
+
+def _unread_prj(request: Request, crs: str | None) -> tuple[str, ...]:
+    """GDAL passes over a .prj that it cannot make out, as if there were none."""
+    beside = Path(request.path).with_suffix(".prj")
+    if crs is not None or request.format != "ESRI Shapefile" or not beside.is_file():
+        return ()
+    return ("The .prj file says no reference system that GDAL knows: the declared one was taken.",)
 
 
 @dataclass(frozen=True)

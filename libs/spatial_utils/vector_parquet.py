@@ -79,7 +79,7 @@ class _GeoMetadata:
             )
         try:
             return cls._from_json(json.loads(raw), schema)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise FileProblemError(
                 f"its `geo` metadata is not GeoParquet's ({type(error).__name__}: {error}).",
                 "Write it with a GeoParquet writer.",

@@ -20,6 +20,11 @@ from libs.spatial_utils.vector_encoding import shapefile_encoding
 from libs.spatial_utils.vector_gdal import GdalMessages, gdal_batches, gdal_layer
 from libs.spatial_utils.vector_geopackage import MisfitSearch
 from libs.spatial_utils.vector_gml import schema_without_geometry_types
+from libs.spatial_utils.vector_literals import (
+    coordinate_that_is_no_number,
+    impossible_date,
+    integer_beyond_64_bits,
+)
 from libs.spatial_utils.vector_text import look_at_json, refuse_cut_lines, refuse_cut_table
 from libs.spatial_utils.vector_wire import FileProblemError, Request
 
@@ -107,6 +112,7 @@ def _shapefile(request: Request, known: Prescan) -> Prescan:
 
 def _csv(request: Request, known: Prescan) -> Prescan:
     refuse_cut_table(request.path)
+    known = _csv_types(request, known)
     names = [str(name) for name in pyogrio.read_info(request.path)["fields"]]
     by_lower = {name.lower(): name for name in reversed(names)}
     wkt = next((by_lower[name] for name in WKT_COLUMNS if name in by_lower), None)
@@ -131,13 +137,34 @@ def _csv(request: Request, known: Prescan) -> Prescan:
     )
 
 
+def _csv_types(request: Request, known: Prescan) -> Prescan:
+    """Types are GDAL's guess, unless that would change values: then all columns stay text."""
+    odd = integer_beyond_64_bits(request.path) or impossible_date(request.path)
+    if odd is None:
+        return known
+    note = f"All columns stay text, since {odd} is no integer of 64 bits and no date."
+    arguments = {**known.arguments, "AUTODETECT_TYPE": "NO"}
+    return replace(known, arguments=arguments, notes=(*known.notes, note))
+
+
 def _gml(request: Request, known: Prescan) -> Prescan:
     schema = schema_without_geometry_types(request.path)
     return replace(known, arguments={**known.arguments, **({"XSD": schema} if schema else {})})
 
 
 def _json(request: Request, known: Prescan) -> Prescan:
-    return replace(known, notes=(*known.notes, *look_at_json(request.path)))
+    if coordinate_that_is_no_number(request.path):
+        raise FileProblemError(
+            "a coordinate in it is NaN or Infinity, which JSON does not know.",
+            "Repair or remove the feature, and export the file anew.",
+        )
+    known = replace(known, notes=(*known.notes, *look_at_json(request.path)))
+    odd = impossible_date(request.path)
+    if odd is None:
+        return known
+    note = f"Dates stay text, since {odd} is in no calendar."
+    arguments = {**known.arguments, "DATE_AS_STRING": "YES"}
+    return replace(known, arguments=arguments, notes=(*known.notes, note))
 
 
 def _json_lines(request: Request, known: Prescan) -> Prescan:

@@ -15,6 +15,12 @@ import numpy.typing as npt
 from libs.spatial_utils.vector_wire import FileProblemError
 
 _HEADER_BYTES = 100
+_DAYS = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31, 0])
+_PARTS_OF_A_DATE = (
+    (slice(0, 4), np.array([1000, 100, 10, 1])),
+    (slice(4, 6), np.array([10, 1])),
+    (slice(6, 8), np.array([10, 1])),
+)
 _CURE = "Export it anew, and submit all of its files together."
 
 
@@ -24,6 +30,7 @@ def refuse_misfits(path: str) -> None:
     beside = {item.suffix.lower(): item for item in shapes.parent.glob(f"{shapes.stem}.*")}
     index = _index(beside[".shx"])
     rows = _rows(beside[".dbf"])
+    _refuse_odd_dates(beside[".dbf"], rows)
     if rows != len(index):
         raise FileProblemError(
             f"its index (.shx) has {len(index)} shapes, but its table (.dbf) {rows} rows.", _CURE
@@ -53,6 +60,40 @@ def _rows(path: Path) -> int:
             f"its table (.dbf) is cut off: it announces {rows} rows of {row_bytes} bytes.", _CURE
         )
     return int(rows)
+
+
+def _refuse_odd_dates(path: Path, rows: int) -> None:
+    """A day that its month does not have becomes one of the next month in GDAL."""
+    with path.open("rb") as file:
+        header_bytes, row_bytes = struct.unpack("<HH", file.read(32)[8:12])
+        file.seek(0)
+        header = file.read(header_bytes)
+    start = 1
+    for at in range(32, len(header) - 31, 32):
+        if header[at] == 0x0D:
+            break
+        width = header[at + 16]
+        if header[at + 11 : at + 12] == b"D" and width == 8 and rows and row_bytes:
+            table = np.memmap(path, np.uint8, "r", header_bytes, (rows, row_bytes))
+            name = header[at : at + 11].partition(b"\0")[0].decode("latin-1")
+            _refuse_odd_days(table[:, start : start + 8], name)
+        start += width
+
+
+def _refuse_odd_days(column: npt.NDArray[np.uint8], name: str) -> None:
+    digits = column.astype(np.int64) - ord("0")
+    is_date = ((digits >= 0) & (digits <= 9)).all(axis=1) & digits.any(axis=1)
+    year, month, day = (digits[:, part] @ weights for part, weights in _PARTS_OF_A_DATE)
+    leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
+    length = _DAYS[np.clip(month, 0, 13)] + (leap & (month == 2))
+    odd = is_date & ((day < 1) | (day > length))
+    if odd.any():
+        row = int(np.argmax(odd))
+        raise FileProblemError(
+            f"column {name!r} has the date {column[row].tobytes().decode('latin-1')} in row {row}, "
+            "counted from 0, which is in no calendar.",
+            "Correct the date, or leave it blank.",
+        )
 
 
 def _look_at_shapes(path: Path, index: npt.NDArray[np.int64]) -> None:

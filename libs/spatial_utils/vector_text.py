@@ -11,7 +11,7 @@ from libs.spatial_utils.vector_wire import FileProblemError
 _LARGE_CHUNK_BYTES = 2**23
 _TAIL_BYTES = 4096
 _LONGEST_RUN_BYTES = 256
-_FAR_BELOW_ZERO = re.compile(rb"[:\[,]\s*-\d{19}")
+_FAR_FROM_ZERO = re.compile(rb"[:\[,]\s*(?:-\d{19}|\d{20})")
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -27,8 +27,10 @@ def look_at_json(path: str) -> tuple[str, ...]:
                     "a text in it has a NUL character (\\u0000).",
                     "Remove it: no database holds NUL in a text.",
                 )
-            if not notes and _FAR_BELOW_ZERO.search(part):
-                notes = ("Integers below -10^18 are read as floating-point numbers.",)
+            if not notes and _FAR_FROM_ZERO.search(part):
+                notes = (
+                    "Integers below -10^18 or above 10^19 are read as floating-point numbers.",
+                )
             before = chunk[-_LONGEST_RUN_BYTES:]
     return notes
 

@@ -13,6 +13,11 @@ class BoundCRS(Frozen):
     """The key of `spatial_ref_sys`; it need not be the authority's own number."""
 
     @property
+    def is_in_degrees(self) -> bool:
+        """True: x and y are degrees, and not grads or radians, nor metres."""
+        return self.crs.is_geographic and 'ANGLEUNIT["degree"' in self.crs.wkt
+
+    @property
     def is_on_earth(self) -> bool:
         """False: another body, to which none of Earth's radii apply."""
         return self.crs.code is None or not self.crs.code.startswith("IAU_")

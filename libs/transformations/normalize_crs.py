@@ -21,12 +21,28 @@ StepT = TypeVar("StepT", bound="NormalizeCRSStep")
 _TRANSFORM = sql.SQL("ST_Transform({geometry}, {target})")
 _SET_SRID = sql.SQL("ST_SetSRID({geometry}, {srid})")
 
-_NOT_FINITE = sql.SQL(
-    "SELECT t.{rid}, 'has no finite coordinates in ' || {code}::text AS reason, NULL AS place"
-    " FROM {table} AS t WHERE NOT ST_IsEmpty({geometry}) AND ("
-    "abs(ST_XMin({geometry})) + abs(ST_XMax({geometry})) + abs(ST_YMin({geometry}))"
-    " + abs(ST_YMax({geometry})) + ST_Length({geometry}) + ST_Perimeter({geometry}))"
-    " IN ('NaN', 'Infinity')"
+_IS_NOT_FINITE = sql.SQL(
+    "(ST_XMin({geometry}) IN ('NaN', 'Infinity', '-Infinity')"
+    " OR ST_XMax({geometry}) IN ('NaN', 'Infinity', '-Infinity')"
+    " OR ST_YMin({geometry}) IN ('NaN', 'Infinity', '-Infinity')"
+    " OR ST_YMax({geometry}) IN ('NaN', 'Infinity', '-Infinity')"
+    " OR ST_Length({geometry}) IN ('NaN', 'Infinity')"
+    " OR ST_Perimeter({geometry}) IN ('NaN', 'Infinity')"
+    " OR (ST_GeometryType({geometry}) IN ('ST_MultiPoint', 'ST_GeometryCollection')"
+    " AND ST_Length(ST_LineFromMultiPoint(ST_Points({geometry}))) IN ('NaN', 'Infinity')))"
+)
+"""Lengths tell of every vertex, where a bounding box may pass over one that is no number."""
+
+_IS_NO_PLACE = sql.SQL(
+    "(ST_YMin({geometry}) < -90.0001 OR ST_YMax({geometry}) > 90.0001"
+    " OR ST_XMin({geometry}) < -540 OR ST_XMax({geometry}) > 540)"
+)
+"""In degrees. Longitudes may run from 0 to 360, and on over the antimeridian."""
+
+_ROWS_WHERE = sql.SQL(
+    "SELECT t.{rid}, {reason} AS reason,"
+    " ST_AsText(ST_PointN(ST_BoundingDiagonal({geometry}), 1), 6) AS place"
+    " FROM {table} AS t WHERE NOT ST_IsEmpty({geometry}) AND {condition}"
 )
 
 _FUNCTION = sql.SQL(
@@ -106,14 +122,33 @@ class NormalizeCRSStep(VectorStep):
         tables = Compared(schema, input_table, output_table, self.geometry_column, None)
         return totals_sql(tables)
 
+    def arrival_faults_sql(self, schema: str, input_table: str) -> sql.Composed | None:
+        faults = []
+        if self.source_srid == self.target_srid:  # else the output is asked, after the transform
+            faults.append(self._not_finite(schema, input_table))
+        if self.crs is not None and self.crs.is_in_degrees:
+            reason = sql.Literal("lies where there are no degrees of longitude and latitude")
+            faults.append(self._rows_where(schema, input_table, _IS_NO_PLACE, reason))
+        return first_faults(sql.SQL(" UNION ALL ").join(faults)) if faults else None
+
     def output_faults_sql(self, schema: str, output_table: str) -> sql.Composed:
-        faults = _NOT_FINITE.format(
+        return first_faults(self._not_finite(schema, output_table))
+
+    def _not_finite(self, schema: str, table: str) -> sql.Composed:
+        reason = sql.Literal(f"has no finite coordinates in {self.target_crs}")
+        return self._rows_where(schema, table, _IS_NOT_FINITE, reason)
+
+    def _rows_where(
+        self, schema: str, table: str, condition: sql.SQL, reason: sql.Literal
+    ) -> sql.Composed:
+        geometry = column(self.geometry_column)
+        return _ROWS_WHERE.format(
             rid=sql.Identifier(ROW_ID),
-            code=sql.Literal(self.target_crs),
-            table=sql.Identifier(schema, output_table),
-            geometry=column(self.geometry_column),
+            reason=sql.SQL("{}::text").format(reason),
+            geometry=geometry,
+            table=sql.Identifier(schema, table),
+            condition=condition.format(geometry=geometry),
         )
-        return first_faults(faults)
 
     def diagnosis_sql(self, schema: str, input_table: str) -> sql.Composed:
         function = sql.Identifier(schema, "why_not_transformed")

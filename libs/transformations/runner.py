@@ -44,6 +44,7 @@ def run_step(
     step, source, target = planned.step, planned.input_table, planned.output_table
     found = execute(step.geometry_contract_sql(schema, source))
     check_contract(schema, source, step.geometry_column, found)
+    _refuse(execute, step.arrival_faults_sql(schema, source))
     if not _is_needed(planned, schema, execute):
         execute(step.keep_sql(schema, source, target))
         return StepOutcome(change=None)

@@ -75,6 +75,10 @@ class VectorStep(Frozen, ABC):
         """
         return None
 
+    def arrival_faults_sql(self, schema: str, input_table: str) -> sql.Composed | None:
+        """A query of the rows that must not go on, asked even where the step changes none."""
+        return None
+
     def input_faults_sql(self, schema: str, input_table: str) -> sql.Composed | None:
         """A query of the rows that the step refuses, to be asked before it; see `faults`."""
         return None
