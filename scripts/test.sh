@@ -47,7 +47,7 @@ fi
 failed=0
 tests tests/e2e || failed=1
 faults=$(mktemp) main=$(mktemp)
-tests tests/faults >"$faults" 2>&1 &
+$python -m pytest tests/faults >"$faults" 2>&1 </dev/null 9>&- &
 beside=$!
 tests tests/unit tests/integration tests/hostile | tee "$main" || failed=1
 wait "$beside" || failed=1
