@@ -81,7 +81,7 @@ def box(bounds: Bounds | None) -> str:
 def extent(asset: AssetLine) -> str:
     """How large it is: rows or pixels."""
     if asset.row_count is not None:
-        return f"{asset.row_count:,} rows"
+        return f"{asset.row_count:,} row{'' if asset.row_count == 1 else 's'}"
     width, height = asset.width_height or (0, 0)
     return f"{width} × {height} pixels"
 
