@@ -15,10 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.engine import Verdict
+from tests.faults.engine import FINISHED, Verdict
 from tests.faults.lane import Lane, open_lane
 
-_verdicts: dict[str, list[Verdict]] = defaultdict(list)
 _caught: list[tuple[str, str, str]] = []
 
 
@@ -42,8 +41,8 @@ def record():
     """Put verdicts into the table, and fail for those with a violation."""
 
     def keep(verdicts: list[Verdict]) -> None:
-        for verdict in verdicts:
-            _verdicts[verdict.case.group].append(verdict)
+        known = {id(verdict) for verdict in FINISHED}
+        FINISHED.extend(verdict for verdict in verdicts if id(verdict) not in known)
         broken = [str(verdict) for verdict in verdicts if verdict.violations]
         assert not broken, f"{len(broken)} of {len(verdicts)} broke a promise:\n" + "\n".join(
             broken
@@ -76,12 +75,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def _table_of_runs() -> Iterator[str]:
-    if not _verdicts:
+    groups: dict[str, list[Verdict]] = defaultdict(list)
+    for verdict in FINISHED:
+        groups[verdict.case.group].append(verdict)
+    if not groups:
         return
     yield "| what | cases | struck | ended by itself | healed by a retry | slowest | violations |"
     yield "|---|---:|---:|---:|---:|---:|---:|"
     total = [0, 0, 0, 0, 0]
-    for group, verdicts in _verdicts.items():
+    for group, verdicts in sorted(groups.items()):
         row = [
             len(verdicts),
             sum(verdict.fired for verdict in verdicts),

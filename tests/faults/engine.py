@@ -43,6 +43,10 @@ class Verdict:
         return f"{self.case} -> {self.first.kind} {self.first.message[:200]}{broken}"
 
 
+FINISHED: list[Verdict] = []
+"""Every verdict of this process, as it came: for the table, also of a campaign that was ended."""
+
+
 def quiet(_moment: str, _pid: int) -> str:
     """No harm."""
     return ""
@@ -186,7 +190,9 @@ def run_cases(
     def on_a_lane(case: Case) -> Verdict:
         lane = free.get()
         try:
-            return one(lane, case)
+            verdict = one(lane, case)
+            FINISHED.append(verdict)
+            return verdict
         finally:
             lane.restore()
             free.put(lane)
