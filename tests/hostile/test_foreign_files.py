@@ -1,6 +1,7 @@
 """Valid files that others wrote become assets with the same content, or meet a listed limit.
 
-Without FOREIGN_ALL=1 only files of installed packages are tried; FOREIGN_TABLE=FILE keeps the table.
+Without FOREIGN_ALL=1 only files of installed packages are tried. FOREIGN_TABLE=FILE keeps the
+table.
 """
 
 from __future__ import annotations
@@ -108,6 +109,8 @@ def _outcome(user, expected, package: str, folder: Path) -> Outcome:
         limit = foreign.limit_of(str(error))
         kind = "wrong" if limit is None else "limit"
         return Outcome(package, file, kind, f"[{limit}] {error}")
+    except Exception as error:  # noqa: BLE001  a bug that one file finds must not hide the others
+        return Outcome(package, file, "wrong", f"{type(error).__name__}: {error}")
     committed = user.download(done.assets[0].asset, folder)
     difference = expected.difference(committed)
     return Outcome(package, file, "wrong" if difference else "alike", difference)
