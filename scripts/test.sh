@@ -45,7 +45,7 @@ fi
 # The end-to-end tests have the machine for themselves, since they measure how quick a run is. The
 # fault suite waits a lot and has stacks of its own, so it goes on beside all others.
 failed=0
-tests tests/e2e || failed=1
+tests tests/e2e -m "not torture" || failed=1
 faults=$(mktemp) main=$(mktemp)
 $python -m pytest tests/faults >"$faults" 2>&1 </dev/null 9>&- &
 beside=$!

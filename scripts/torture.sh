@@ -10,4 +10,4 @@ mkdir -p torture
 export FAULT_LONG=1 FAULT_CALLS=${FAULT_CALLS:-1700} FAULT_LANES=${FAULT_LANES:-3}
 export FAULT_TABLE=torture/faults.md HOSTILE_TABLE=torture/hostile.md FOREIGN_TABLE=torture/foreign.md
 export HOSTILE_ROUNDS=${HOSTILE_ROUNDS:-2000} FOREIGN_ALL=1
-scripts/test.sh tests/faults tests/hostile
+scripts/test.sh tests/faults tests/hostile tests/e2e/test_stack_faults.py

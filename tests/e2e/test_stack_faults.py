@@ -286,7 +286,7 @@ def test_when_all_of_the_stack_is_killed_at_once_the_batch_commits_after_the_nex
     assert sorted(run["status"] for run in stack.runs_of(name)) == ["FAILURE", "SUCCESS"]
 
 
-@pytest.mark.slow
+@pytest.mark.torture
 def test_what_supervisor_brings_back_by_itself_goes_on_likewise(stack, crowd, place) -> None:
     name = submit(stack, crowd)
     in_the_middle(stack, name)
@@ -300,8 +300,8 @@ def test_what_supervisor_brings_back_by_itself_goes_on_likewise(stack, crowd, pl
 
 @pytest.mark.parametrize(
     "server",
-    ["compute", pytest.param("vault", marks=pytest.mark.slow),
-     pytest.param("ledger", marks=pytest.mark.slow), pytest.param("front", marks=pytest.mark.slow)],
+    ["compute", pytest.param("vault", marks=pytest.mark.torture),
+     pytest.param("ledger", marks=pytest.mark.torture), pytest.param("front", marks=pytest.mark.torture)],
 )  # fmt: skip
 def test_a_server_that_is_killed_in_a_run_delays_it_and_no_more(
     stack, crowd, place, server
@@ -335,7 +335,7 @@ def test_a_run_whose_process_is_killed_is_tried_again(stack, crowd) -> None:
     assert sorted(run["status"] for run in stack.runs_of(name)) == ["FAILURE", "SUCCESS"]
 
 
-@pytest.mark.slow
+@pytest.mark.torture
 @pytest.mark.parametrize("server", ["ledger", "vault", "compute"])
 def test_a_server_that_is_away_for_half_a_minute_heals_without_a_person(
     stack, crowd, server
@@ -349,7 +349,7 @@ def test_a_server_that_is_away_for_half_a_minute_heals_without_a_person(
     assert_nothing_is_left(stack)
 
 
-@pytest.mark.slow
+@pytest.mark.torture
 def test_a_run_that_is_stopped_and_wakes_after_its_successor_changes_nothing(stack, crowd) -> None:
     name = submit(stack, crowd)
     in_the_middle(stack, name)
@@ -364,7 +364,7 @@ def test_a_run_that_is_stopped_and_wakes_after_its_successor_changes_nothing(sta
     assert_nothing_is_left(stack)
 
 
-@pytest.mark.slow
+@pytest.mark.torture
 def test_a_run_that_hangs_is_ended_by_its_time_limit_and_tried_again(stack, crowd) -> None:
     """It waits for a lock in PostGIS, and keeps its lease all the while."""
     name = submit(stack, crowd)
