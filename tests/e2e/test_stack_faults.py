@@ -298,11 +298,13 @@ def test_what_supervisor_brings_back_by_itself_goes_on_likewise(stack, crowd, pl
     assert_nothing_is_left(stack)
 
 
+AT_LENGTH = pytest.mark.torture
+
+
 @pytest.mark.parametrize(
     "server",
-    ["compute", pytest.param("vault", marks=pytest.mark.torture),
-     pytest.param("ledger", marks=pytest.mark.torture), pytest.param("front", marks=pytest.mark.torture)],
-)  # fmt: skip
+    ["compute", *(pytest.param(name, marks=AT_LENGTH) for name in ("vault", "ledger", "front"))],
+)
 def test_a_server_that_is_killed_in_a_run_delays_it_and_no_more(
     stack, crowd, place, server
 ) -> None:
