@@ -116,7 +116,48 @@ PACKAGES = (
 INSTALLED = ("pyogrio", "geopandas", "geoparquet-io", "pyarrow", "rio-cogeo", "morecantile")
 """Packages of the tests' own environment whose wheels hold geodata."""
 
-LIMITS: dict[str, tuple[str, str]] = {}
+CODES = {
+    "NY8_bna_utm18.gpkg": "EPSG:26718",
+    "olinda1.shp": "EPSG:4674",
+    "olinda_dem_utm25s.tif": "EPSG:31985",
+}
+"""What a user declares for files whose own definition of the CRS names no datum."""
+
+LIMITS: dict[str, tuple[str, str]] = {
+    "a place on Earth": (
+        r"lies where there are no degrees",
+        "Every coordinate must lie where its CRS can be turned into degrees: drawings in pixels or "
+        "in units of their own, whatever CRS they name, are refused.",
+    ),
+    "rings of four points": (
+        r"at least four points in each ring",
+        "A ring of a polygon has at least four points, the first one repeated as the last one; "
+        "a shorter ring, which some readers let through, is refused with its row.",
+    ),
+    "a CRS with a code": (
+        r"but the file says '",
+        "A manifest names the CRS by a code: a file whose own definition equals no code "
+        "(a rounded scale, a local drawing plane) must be reprojected or given the code's.",
+    ),
+    "whole shapefiles": (
+        r"has no \.(dbf|shx)",
+        "A shapefile comes with its .shx and its .dbf: without them rows or attributes would be "
+        "guessed.",
+    ),
+    "regular grids": (
+        r"it is not on a regular grid",
+        "A raster lies on a regular grid: one whose pixels have their places in arrays (swaths, "
+        "curvilinear models) must be rectified first.",
+    ),
+    "rasters with a place": (
+        r"it has no georeferencing",
+        "A raster says where its pixels lie, by itself or by a world file.",
+    ),
+    "one raster each": (
+        r"several rasters are in it",
+        "Of a NetCDF file with variables that are no single grid, `layer` must name one.",
+    ),
+}
 """Why a valid file may be refused: a pattern of the refusal's words, and the sentence for users."""
 
 

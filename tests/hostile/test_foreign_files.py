@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import geopandas
 import pytest
 
 from libs.errors import InputError
@@ -161,3 +162,23 @@ def test_200_files_that_others_wrote_are_committed_alike_or_meet_a_listed_limit(
     if report.missing:
         pytest.skip(f"only {tried} files: {'; '.join(report.missing)}")
     assert tried >= WANTED
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda rows: rows.iloc[:1], "2 rows became 1"),
+        (lambda rows: rows.drop(columns="n"), "columns lost"),
+        (lambda rows: rows.assign(n=[1, 3]), "no committed row has the values"),
+        (lambda rows: rows.set_geometry(rows.translate(1e-6)), "geometry"),
+    ],
+)
+def test_the_comparison_sees_what_an_asset_lost(change, says, tmp_path):
+    rows = geopandas.GeoDataFrame(
+        {"n": [1, 2]}, geometry=geopandas.points_from_xy([1, 2], [3, 4]), crs="EPSG:4326"
+    )
+    rows.to_file(tmp_path / "a.gpkg", driver="GPKG")
+    change(rows).to_parquet(tmp_path / "a.parquet")
+    path = tmp_path / "a.gpkg"
+    expected = foreign_reader.read(path, foreign.format_of(path))
+    assert says in expected.difference(tmp_path / "a.parquet")
