@@ -263,6 +263,14 @@ def assert_nothing_is_left(stack: Stack) -> None:
     assert [batch["state"] for batch in stack.find("batches", lease={"$ne": None})] == []
 
 
+def assert_tried_until_it_went_well(stack: Stack, name: str) -> None:
+    """On a busy machine an attempt more than one may fail, but only one succeeds."""
+    ends = sorted(run["status"] for run in stack.runs_of(name))
+    assert ends[0] == "FAILURE"
+    assert ends.count("SUCCESS") == 1
+    assert set(ends) == {"FAILURE", "SUCCESS"}
+
+
 def kill(processes: list[psutil.Process]) -> None:
     for process in processes:
         try:
@@ -283,7 +291,7 @@ def test_when_all_of_the_stack_is_killed_at_once_the_batch_commits_after_the_nex
     assert_committed_once(stack, other)
     assert_committed_once(stack, name)
     assert_nothing_is_left(stack)
-    assert sorted(run["status"] for run in stack.runs_of(name)) == ["FAILURE", "SUCCESS"]
+    assert_tried_until_it_went_well(stack, name)
 
 
 @pytest.mark.torture
@@ -334,7 +342,7 @@ def test_a_run_whose_process_is_killed_is_tried_again(stack, crowd) -> None:
     worker.kill()
     assert_committed_once(stack, name)
     assert_nothing_is_left(stack)
-    assert sorted(run["status"] for run in stack.runs_of(name)) == ["FAILURE", "SUCCESS"]
+    assert_tried_until_it_went_well(stack, name)
 
 
 @pytest.mark.torture
