@@ -90,11 +90,10 @@ class Attack:
         assert receipt["outcome"] == "rejected"
         assert _all_problems(receipt) == problems
         assert self._count("assets", {"batch": batch.id}) == 0
-        assert not list(
-            self.user.platform.vault.list_objects(
-                self.user.platform.lake_bucket, f"{self.user.name}/"
-            )
-        )
+        platform = self.user.platform
+        for item in platform.vault.list_objects(platform.lake_bucket, f"{self.user.name}/"):
+            owner = {"s3_key": item.key, "state": "committed"}
+            assert self._count("assets", owner) == 1, f"{item.key} is nobody's"
         self._no_secret(found, receipt, self._document("runs", run_id))
         return receipt
 
