@@ -122,7 +122,7 @@ def test_the_code_server_starts_and_says_that_it_is_well_and_ends_when_told(envi
             time.sleep(0.5)
     finally:
         server.terminate()
-        code = server.wait(timeout=60)
+        code = server.wait(timeout=240)
     assert code in (0, -15)
     assert not is_well()
 
