@@ -82,4 +82,6 @@ class Secret:
 
 
 def _plain(column: pa.ChunkedArray) -> object:
+    if pa.types.is_temporal(column.type):  # Python's own dates end with the year 9999
+        return []
     return column.to_pylist()

@@ -13,6 +13,7 @@ from pathlib import Path
 INTERVAL_S = 0.02
 BASE_BYTES = 200 * 10**6
 """What a run's own process holds before it begins; that of the tests holds more, and not for it."""
+_OWN_COMMAND = Path("/proc/self/cmdline").read_bytes()
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -66,7 +67,13 @@ def _resident(pid: int) -> int:
 
 
 def _peak(pid: int) -> int:
+    """Its largest size; nothing for a fork of this process that is about to become a program.
+
+    Such a one has for a moment all of this process's memory, in name only.
+    """
     with contextlib.suppress(OSError, StopIteration):
+        if Path(f"/proc/{pid}/cmdline").read_bytes() == _OWN_COMMAND:
+            return 0
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
         return int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) * 1024
     return 0  # it has ended meanwhile
