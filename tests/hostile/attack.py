@@ -64,9 +64,9 @@ class Attack:
         from libs.ingest import BatchRejectedError
 
         caught = None
-        with self._guarded("rejected") as run_id:
+        with self.guarded("rejected") as run:
             try:
-                self.user.run(upload, run_id)
+                self.user.run(upload, run.run_id)
             except InputError as error:
                 caught = error
         assert caught is not None, "it was committed"
@@ -78,7 +78,7 @@ class Attack:
             if names is not None:
                 assert names in problem["where"] + problem["what"], problem
         assert re.search(says, str(caught)), f"{says!r} is not in: {caught}"
-        return self._rejection(caught.batch, problems, run_id)
+        return self._rejection(caught.batch, problems, run.run_id)
 
     def _rejection(self, batch, problems: list[dict], run_id: str) -> dict:
         found = self._document("batches", batch.id)
@@ -101,8 +101,8 @@ class Attack:
         """The upload must be committed, its assets readable and without a secret in them."""
         from libs.ingest import Committed as Done
 
-        with self._guarded("committed") as run_id:
-            done = self.user.run(upload, run_id)
+        with self.guarded("committed") as run:
+            done = self.user.run(upload, run.run_id)
         assert isinstance(done, Done)
         assert self._document("batches", done.batch.id)["state"] == "committed"
         assert self._count("assets", {"batch": done.batch.id, "state": "pending"}) == 0
@@ -119,7 +119,8 @@ class Attack:
         self._no_secret(self._document("batches", done.batch.id), receipt)
         return Committed([item.asset for item in done.assets], files, receipt)
 
-    def _guarded(self, outcome: str) -> _Guard:
+    def guarded(self, outcome: str) -> _Guard:
+        """Around one run: within the limits, and nothing is left. The outcome is for the table."""
         return _Guard(self, outcome)
 
     def _document(self, collection: str, key: str) -> dict:
@@ -163,21 +164,21 @@ class _Guard:
     """Around a run: time, memory, network, and what is left once it has ended."""
 
     def __init__(self, attack: Attack, outcome: str) -> None:
-        self._attack, self._outcome = attack, outcome
+        self._attack, self.outcome = attack, outcome
         self.run_id = str(uuid.uuid4())
 
-    def __enter__(self) -> str:
+    def __enter__(self) -> _Guard:
         self._calls = len(self._attack.canary.calls)
         self._children = set(descendants(os.getpid()))
         self._watching = watched()
         self._seen: Watched = self._watching.__enter__()
-        return self.run_id
+        return self
 
     def __exit__(self, *failure) -> None:
         self._watching.__exit__(*failure)
         attack, seen = self._attack, self._seen
         attack.rows.append(
-            Row(attack.group, attack.case, self._outcome, seen.seconds, seen.peak_bytes)
+            Row(attack.group, attack.case, self.outcome, seen.seconds, seen.peak_bytes)
         )
         if failure[0] is not None:
             return
