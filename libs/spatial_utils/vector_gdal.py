@@ -55,6 +55,11 @@ class GdalMessages:
             yield
         except IndexError as error:  # pyogrio asks for the first of no layers
             raise FileProblemError("it has no layer.", _CURE) from error
+        except UnicodeDecodeError as error:
+            raise FileProblemError(
+                f"the name of a layer or a column in it is not UTF-8: {error.object[:60]!r}.",
+                "Save the file as UTF-8.",
+            ) from error
         except _GDAL_ERRORS as error:
             text = self.cleaned(str(error))
             if "ut of memory" in text or "annot allocate" in text:

@@ -98,6 +98,13 @@ def test_invalid_utf8_is_named_in_csv(attack, tmp_path):
     attack.reject_file(path, "CSV", "UTF-8")
 
 
+@pytest.mark.parametrize("driver", ["CSV", "GeoJSON"])
+def test_invalid_utf8_in_a_columns_name_is_named(attack, tmp_path, driver):
+    [path] = makers.honest(tmp_path, driver, rows=2)
+    path.write_bytes(path.read_bytes().replace(b"name", b"n\xdbm\xff", 9))
+    attack.reject_file(path, driver, "UTF-8|cannot read it")
+
+
 def test_invalid_utf8_is_named_in_kml(attack, tmp_path):
     path = tmp_path / "a.kml"
     path.write_bytes(makers.kml(makers.PLACEMARK.format("XX")).encode().replace(b"XX", BAD_UTF8))
