@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import lzma
 import re
 import shutil
 import stat
+import struct
 import unicodedata
 import zipfile
 import zlib
@@ -18,6 +21,18 @@ _CHUNK_BYTES = 2**20
 _ENCRYPTED = 0x1
 _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 _LONGEST_NAME_BYTES = 255
+_OF_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    ValueError,
+    IndexError,
+    OverflowError,
+    NotImplementedError,
+)
+"""What `zipfile` and its decompressors raise for an archive that was damaged."""
 _PLAIN = "Zip plain files by plain names."
 
 
@@ -49,10 +64,18 @@ def extract_zip(path: Path, target: Path, *, limits: ArchiveLimits) -> list[Path
             unpacking = _Unpacking(path, archive, limits)
             unpacking.require_room(target, [info for info, _ in entries])
             return unpacking.into(target, entries)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise ArchiveError(
-            path.name, None, f"it is not a zip archive that can be read ({error}).", "Zip it anew."
-        ) from error
+    except _OF_DAMAGE as error:
+        raise _damaged(path, error) from error
+    except OSError as error:
+        # A place before the archive's beginning is looked for, or bz2 has no number for its error.
+        if error.errno not in (None, errno.EINVAL):
+            raise
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> ArchiveError:
+    what = f"it is not a zip archive that can be read ({error})."
+    return ArchiveError(path.name, None, what, "Zip it anew.")
 
 
 def _checked(

@@ -144,7 +144,7 @@ def test_what_is_no_archive_is_refused(attack, tmp_path):
     reject(attack, path, "not a zip archive that can be read")
 
 
-@pytest.mark.parametrize("damage", ["data", "directory", "method", "offset"])
+@pytest.mark.parametrize("damage", ["data", "directory", "method", "offset", "start"])
 def test_a_damaged_archive_is_refused(attack, tmp_path, parts, damage):
     path = makers.zipped(tmp_path / "broken.zip", parts)
     data = bytearray(path.read_bytes())
@@ -157,6 +157,8 @@ def test_a_damaged_archive_is_refused(attack, tmp_path, parts, damage):
         data[8], data[directory + 10] = 99, 99
     if damage == "offset":
         data[directory + 42 : directory + 46] = struct.pack("<I", 2**31)
+    if damage == "start":
+        data[-6:-2] = struct.pack("<I", 2**31)
     path.write_bytes(data)
     reject(attack, path, r"broken\.zip")
 
