@@ -29,16 +29,12 @@ def eject(platform: Platform, done: StageOutput[TransformedFile]) -> StageOutput
     job = done.job
 
     def act(item: TransformedFile) -> WrittenAsset:
-        written = (
-            write_raster(platform, job, item)
-            if isinstance(item, TransformedRaster)
-            else write_vector(platform, job, item)
-        )
-        reach(Point.FILE_WRITTEN)
-        return written
+        if isinstance(item, TransformedRaster):
+            return write_raster(platform, job, item)
+        return write_vector(platform, job, item)
 
     with running(platform, job, Stage.EJECT) as note:
-        written: StageOutput[WrittenAsset] = each(done, _work_of, act)
+        written: StageOutput[WrittenAsset] = each(done, _work_of, act, Point.FILE_WRITTEN)
         assets = _reserve(platform, job, [item.draft for item in written.items])
         reach(Point.RESERVED)
         ejected = tuple(

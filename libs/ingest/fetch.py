@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from libs.faultpoints import Point, reach
+from libs.faultpoints import Point
 from libs.ingest.platform import Platform
 from libs.ingest.stages import each, running
 from libs.ingest.values import FetchedFile, FileJob, StageOutput
@@ -24,7 +24,10 @@ def fetch(platform: Platform, received: StageOutput[FileJob]) -> StageOutput[Fet
         require_room(platform.limits, total)
         run_id = received.job.run_id
         fetched = each(
-            received, lambda item: item, lambda item: _fetch_file(platform, run_id, item)
+            received,
+            lambda item: item,
+            lambda item: _fetch_file(platform, run_id, item),
+            Point.FILE_FETCHED,
         )
         note.detail = f"{len(fetched.items)} file(s), {total:,} bytes"
     return fetched
@@ -50,6 +53,5 @@ def _fetch_file(platform: Platform, run_id: str, work: FileJob) -> FetchedFile:
                 sha256=got.sha256,
             )
         )
-    reach(Point.FILE_FETCHED)
     main = folder / PurePosixPath(work.objects[0].key).name
     return FetchedFile(work=work, path=main, sources=tuple(sources))

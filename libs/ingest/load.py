@@ -30,13 +30,14 @@ def load(platform: Platform, fetched: StageOutput[FetchedFile]) -> StageOutput[L
     job = fetched.job
 
     def act(item: FetchedFile) -> LoadedFile:
-        vector = item.work.file.type is AssetKind.VECTOR
-        loaded = _load_vector(platform, job, item) if vector else _inspect_raster(platform, item)
-        reach(Point.FILE_LOADED)
-        return loaded
+        if item.work.file.type is AssetKind.VECTOR:
+            return _load_vector(platform, job, item)
+        return _inspect_raster(platform, item)
 
     with running(platform, job, Stage.LOAD) as note:
-        loaded: StageOutput[LoadedFile] = each(fetched, lambda item: item.work, act)
+        loaded: StageOutput[LoadedFile] = each(
+            fetched, lambda item: item.work, act, Point.FILE_LOADED
+        )
         vectors = [item for item in loaded.items if isinstance(item, LoadedVector)]
         rows = sum(item.table.row_count for item in vectors)
         in_postgis = f", {rows:,} features in PostGIS" if vectors else ""

@@ -77,8 +77,9 @@ def each(
     previous: StageOutput[InT],
     work_of: Callable[[InT], FileJob],
     act: Callable[[InT], ItemT],
+    done: Point,
 ) -> StageOutput[ItemT]:
-    """Do one stage's work for each file that is still in.
+    """Do one stage's work for each file that is still in; each then is at the moment `done`.
 
     With `skip_file` a bad file is set aside; with `reject_batch` all bad files are still found, so
     that the user hears of all of them at once.
@@ -95,6 +96,8 @@ def each(
             work = work_of(item)
             problems = tuple(_of_file(work, problem) for problem in error.problems)
             bad.append(SkippedFile(index=work.index, problems=problems))
+        else:
+            reach(done)
     skipped = (*previous.skipped, *bad)
     if bad and (previous.job.manifest.on_error is OnError.REJECT_BATCH or not items):
         raise FilesRejectedError(skipped)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libs.faultpoints import Point, reach
+from libs.faultpoints import Point
 from libs.ingest.platform import Platform
 from libs.ingest.raster_work import transform_raster
 from libs.ingest.stages import each, running
@@ -20,16 +20,12 @@ def transform(platform: Platform, loaded: StageOutput[LoadedFile]) -> StageOutpu
     job = loaded.job
 
     def act(item: LoadedFile) -> TransformedFile:
-        transformed = (
-            transform_raster(platform, job, item)
-            if isinstance(item, InspectedRaster)
-            else transform_vector(platform, job, item)
-        )
-        reach(Point.FILE_TRANSFORMED)
-        return transformed
+        if isinstance(item, InspectedRaster):
+            return transform_raster(platform, job, item)
+        return transform_vector(platform, job, item)
 
     with running(platform, job, Stage.TRANSFORM) as note:
-        done: StageOutput[TransformedFile] = each(loaded, _work_of, act)
+        done: StageOutput[TransformedFile] = each(loaded, _work_of, act, Point.FILE_TRANSFORMED)
         steps = sum(len(item.steps) for item in done.items)
         note.detail = f"{len(done.items)} file(s), {steps} step(s)"
     return done
