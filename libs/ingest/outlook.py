@@ -6,7 +6,7 @@ A guess for the orchestrator only. The run judges the manifest itself, and pins 
 from __future__ import annotations
 
 from libs.errors import InputError
-from libs.ingest.contract import parse_manifest
+from libs.ingest.manifests import manifest_of, read_manifest
 from libs.ingest.platform import Platform
 from libs.models import Manifest, ManifestUpload
 from libs.models.base import DatasetId, Frozen
@@ -28,18 +28,7 @@ class Outlook(Frozen):
 def outlook(platform: Platform, upload: ManifestUpload, *, with_size: bool) -> Outlook | None:
     """Look into a manifest; None when it has no sense, which its run will say."""
     try:
-        body = platform.vault.read_bytes(
-            platform.landing_bucket,
-            upload.key,
-            etag=upload.etag,
-            max_bytes=platform.limits.manifest_max_bytes + 1,
-        )
-        manifest = parse_manifest(
-            body,
-            landing_bucket=platform.landing_bucket,
-            max_bytes=platform.limits.manifest_max_bytes,
-            max_files=platform.limits.manifest_max_files,
-        )
+        manifest = manifest_of(platform, read_manifest(platform, upload))
     except InputError:
         return None
     return Outlook(

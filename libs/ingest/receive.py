@@ -10,8 +10,8 @@ from pathlib import PurePosixPath
 
 from libs.errors import InputError, Problem
 from libs.faultpoints import Point, reach
-from libs.ingest.contract import parse_manifest
-from libs.ingest.errors import BatchRejectedError, ManifestGoneError
+from libs.ingest.errors import BatchRejectedError
+from libs.ingest.manifests import manifest_of, read_manifest
 from libs.ingest.platform import Platform
 from libs.ingest.settle import settle
 from libs.ingest.values import Ended, FileJob, Job, SkippedFile, StageOutput
@@ -33,7 +33,6 @@ from libs.models import (
     utc_now,
 )
 from libs.transformations import ResolvedRecipe
-from libs.vault import ObjectChangedError, ObjectMissingError
 
 Received = StageOutput[FileJob]
 
@@ -54,7 +53,7 @@ def receive(platform: Platform, upload: ManifestUpload, run_id: str) -> Received
     known = ledger.batch_of_upload(upload)
     if known is not None and known.state.is_final:
         return _already_ended(platform, known, run_id)
-    body = _read(platform, upload)
+    body = read_manifest(platform, upload)
     reach(Point.MANIFEST_READ)
     submission = _judge(platform, upload, body)
     batch = ledger.receive(submission.batch)
@@ -76,24 +75,6 @@ def receive(platform: Platform, upload: ManifestUpload, run_id: str) -> Received
     )
     reach(Point.RECEIVE_ENDED)
     return received
-
-
-def _read(platform: Platform, upload: ManifestUpload) -> bytes:
-    limit = platform.limits.manifest_max_bytes
-    try:
-        return platform.vault.read_bytes(
-            platform.landing_bucket, upload.key, etag=upload.etag, max_bytes=limit + 1
-        )
-    except (ObjectMissingError, ObjectChangedError) as error:
-        raise ManifestGoneError(
-            [
-                Problem(
-                    where=upload.key,
-                    what="was removed or replaced between the sensor's tick and this run.",
-                    cure="If it was replaced, the new upload has a run of its own.",
-                )
-            ]
-        ) from error
 
 
 def _rejected(platform: Platform, batch: Batch, run_id: str) -> BatchRejectedError:
@@ -144,12 +125,7 @@ class Submission:
 def _judge(platform: Platform, upload: ManifestUpload, body: bytes) -> Submission:
     sha256 = hashlib.sha256(body).hexdigest()
     try:
-        manifest = parse_manifest(
-            body,
-            landing_bucket=platform.landing_bucket,
-            max_bytes=platform.limits.manifest_max_bytes,
-            max_files=platform.limits.manifest_max_files,
-        )
+        manifest = manifest_of(platform, body)
     except InputError as error:
         batch = _batch(upload, body, sha256, fingerprint(sha256, (), ()))
         rejected = {"state": BatchState.REJECTED, "problems": error.problems}
