@@ -7,19 +7,15 @@ itself reads is in `libs.settings`.
 from __future__ import annotations
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings
 
-
-def _config(prefix: str) -> SettingsConfigDict:
-    return SettingsConfigDict(
-        env_prefix=prefix, env_file_encoding="utf-8", extra="ignore", frozen=True
-    )
+from libs.settings import section_config
 
 
 class VaultAdminLogin(BaseSettings):
     """Who makes buckets and users on the object store; MinIO's root user, say."""
 
-    model_config = _config("MINIO_ADMIN_")
+    model_config = section_config("MINIO_ADMIN_")
 
     access_key: str
     secret_key: SecretStr
@@ -31,7 +27,7 @@ class VaultAdminLogin(BaseSettings):
 class LedgerAdminLogin(BaseSettings):
     """Who makes users on MongoDB."""
 
-    model_config = _config("MONGODB_ADMIN_")
+    model_config = section_config("MONGODB_ADMIN_")
 
     username: str
     password: SecretStr
@@ -44,7 +40,7 @@ class LedgerAdminLogin(BaseSettings):
 class ComputeAdminLogin(BaseSettings):
     """Who makes databases and roles on a PostgreSQL that is not our own image."""
 
-    model_config = _config("POSTGIS_ADMIN_")
+    model_config = section_config("POSTGIS_ADMIN_")
 
     user: str = "postgres"
     password: SecretStr
@@ -53,7 +49,7 @@ class ComputeAdminLogin(BaseSettings):
 class OrchestratorSettings(BaseSettings):
     """Read by Dagster through `dagster.yaml` and `workspace.yaml`, not by our code."""
 
-    model_config = _config("DAGSTER_")
+    model_config = section_config("DAGSTER_")
 
     code_host: str = "user-code"
     code_port: int = 4000
@@ -66,7 +62,7 @@ class OrchestratorSettings(BaseSettings):
 class PublishedPorts(BaseSettings):
     """Ports that Docker Compose opens on 127.0.0.1."""
 
-    model_config = _config("PUBLISH_")
+    model_config = section_config("PUBLISH_")
 
     vault_port: int = 9000
     ledger_port: int = 27017
@@ -77,7 +73,7 @@ class PublishedPorts(BaseSettings):
 class ImageSettings(BaseSettings):
     """How the platform's own images are called."""
 
-    model_config = _config("IMAGE_")
+    model_config = section_config("IMAGE_")
 
     prefix: str = Field(default="spatial-etl", description="a registry may stand before it")
     tag: str = "0.1.0"

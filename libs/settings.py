@@ -16,7 +16,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from libs.errors import ConfigError
 
 
-def _config(prefix: str) -> SettingsConfigDict:
+def section_config(prefix: str) -> SettingsConfigDict:
+    """How a section is read whose variables all begin with `prefix`."""
     return SettingsConfigDict(
         env_prefix=prefix, env_file_encoding="utf-8", extra="ignore", frozen=True
     )
@@ -40,7 +41,7 @@ def default_env_file() -> Path | None:
 class VaultSettings(BaseSettings):
     """The S3 object store (MinIO, or anything that speaks S3 with user metadata and multipart)."""
 
-    model_config = _config("MINIO_")
+    model_config = section_config("MINIO_")
 
     endpoint: str = Field(description="host:port of the S3 API, without a scheme")
     secure: bool = Field(default=False, description="true: HTTPS")
@@ -55,7 +56,7 @@ class VaultSettings(BaseSettings):
 class UploaderSettings(BaseSettings):
     """The landing user: what `spatial-etl submit` signs in as. May write landing-zone only."""
 
-    model_config = _config("LANDING_")
+    model_config = section_config("LANDING_")
 
     access_key: str
     secret_key: SecretStr
@@ -64,7 +65,7 @@ class UploaderSettings(BaseSettings):
 class LedgerSettings(BaseSettings):
     """MongoDB, or a server of its wire protocol. The URI carries no credentials."""
 
-    model_config = _config("MONGODB_")
+    model_config = section_config("MONGODB_")
 
     uri: str = Field(description="mongodb://host:port[,host:port]/?options, no user and password")
     username: str | None = None
@@ -77,7 +78,7 @@ class LedgerSettings(BaseSettings):
 class ComputeSettings(BaseSettings):
     """PostGIS as a transient engine: it holds nothing worth keeping."""
 
-    model_config = _config("POSTGIS_")
+    model_config = section_config("POSTGIS_")
 
     host: str
     port: int = 5432
@@ -92,7 +93,7 @@ class ComputeSettings(BaseSettings):
 class EtlSettings(BaseSettings):
     """How the pipeline itself behaves: folders, limits, time-outs."""
 
-    model_config = _config("ETL_")
+    model_config = section_config("ETL_")
 
     work_dir: Path = Field(default=Path(".stack/work"), description="scratch space of runs")
     recipes_dir: Path | None = Field(default=None, description="default: configs/recipes")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from libs.admin_settings import ComputeAdminLogin
 from libs.compute.errors import translated
-from libs.errors import SpatialEtlError
+from libs.init_job import run_init_job
 from libs.settings import ComputeSettings, load_section
 
 if TYPE_CHECKING:
@@ -70,14 +70,13 @@ def _connection(
 
 
 def main() -> int:
-    """The init job: 0 when it is done; else 1, and one sentence on stderr."""
-    try:
+    """The init job; returns its exit code."""
+
+    def work() -> str:
         provision(load_section(ComputeAdminLogin), load_section(ComputeSettings))
-    except SpatialEtlError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    sys.stdout.write("PostgreSQL has the pipeline's database and role.\n")
-    return 0
+        return "PostgreSQL has the pipeline's database and role."
+
+    return run_init_job(work, wait_s=0)
 
 
 if __name__ == "__main__":

@@ -9,22 +9,20 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Sequence
 
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from libs.admin_settings import LedgerAdminLogin
-from libs.errors import ConfigError, SpatialEtlError, TransientError
+from libs.errors import ConfigError
+from libs.init_job import run_init_job
 from libs.ledger.codec import BsonDocument
 from libs.ledger.connection import Connection
 from libs.ledger.errors import ledger_errors
 from libs.ledger.ledger import Ledger
 from libs.settings import LedgerSettings, load_section
 
-_WAIT_S = 120.0
-"""How long the init job waits for a server that is still starting."""
 _USER_EXISTS = 51003
 
 
@@ -78,31 +76,22 @@ def _set_user(
 
 
 def main() -> int:
-    """The init job: 0 when it is done; else 1, and one sentence on stderr."""
+    """The init job; returns its exit code."""
     parser = argparse.ArgumentParser(prog="python -m libs.ledger.admin", description=__doc__)
     parser.add_argument(
         "--any-database", action="store_true", help="for tests, which make their own databases"
     )
     arguments = parser.parse_args()
-    until = time.monotonic() + _WAIT_S
-    while True:
-        try:
-            applied = provision(
-                load_section(LedgerAdminLogin),
-                load_section(LedgerSettings),
-                any_database=arguments.any_database,
-            )
-        except TransientError as error:
-            if time.monotonic() < until:
-                time.sleep(1)
-                continue
-            sys.stderr.write(f"{error}\n")
-            return 1
-        except SpatialEtlError as error:
-            sys.stderr.write(f"{error}\n")
-            return 1
-        sys.stdout.write(f"The ledger has its user and shape; migrations now: {len(applied)}.\n")
-        return 0
+
+    def work() -> str:
+        applied = provision(
+            load_section(LedgerAdminLogin),
+            load_section(LedgerSettings),
+            any_database=arguments.any_database,
+        )
+        return f"The ledger has its user and shape; migrations now: {len(applied)}."
+
+    return run_init_job(work)
 
 
 if __name__ == "__main__":

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 
 from minio import Minio, MinioAdmin
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from libs.admin_settings import VaultAdminLogin
-from libs.errors import ConfigError, SpatialEtlError, TransientError
+from libs.errors import ConfigError
+from libs.init_job import run_init_job
 from libs.settings import UploaderSettings, VaultSettings, load_section
 from libs.vault import transport
 from libs.vault.errors import Place
@@ -24,8 +24,9 @@ from libs.vault.policies import Role, policy_of
 from libs.vault.translation import vault_errors
 
 _TIMEOUT_S = 30.0
-_WAIT_S = 120.0
-"""How long the init job waits for a server that is still starting."""
+
+
+_NO_RULES = "This store knows no lifecycle rules: what is left in the landing zone stays there."
 
 
 class Credential(BaseModel):
@@ -56,8 +57,12 @@ def provision(
     uploader: Credential,
     landing_bucket: str,
     lake_bucket: str,
-) -> None:
+    *,
+    expiry_days: int = 0,
+) -> bool:
     """Make both buckets, and both users with the rights of their roles and no others.
+
+    Returns what `make_buckets` does.
 
     Raises:
         ConfigError: names or keys are not usable.
@@ -66,7 +71,7 @@ def provision(
     _require_three_users(admin, pipeline, uploader)
     roles = {Role.PIPELINE: pipeline, Role.LANDING_USER: uploader}
     policies = {role: policy_of(role, landing_bucket, lake_bucket) for role in roles}
-    make_buckets(admin, landing_bucket, lake_bucket)
+    has_rules = make_buckets(admin, landing_bucket, lake_bucket, expiry_days=expiry_days)
     users = MinioAdmin(
         endpoint=admin.endpoint,
         credentials=transport.SecretProvider(admin.access_key, admin.secret_key),
@@ -82,6 +87,7 @@ def provision(
             )
             # Sets the whole list: rights that the user had before are gone.
             users.policy_set(policy_name=role.policy_name, user=user.access_key)
+    return has_rules
 
 
 def make_buckets(
@@ -132,48 +138,32 @@ def provision_as_settings_say(*, users: bool = True) -> bool:
         access_key=login.access_key,
         secret_key=login.secret_key,
     )
-    if users:
-        uploader = load_section(UploaderSettings)
-        provision(
-            admin,
-            Credential(access_key=vault.access_key, secret_key=vault.secret_key),
-            Credential(access_key=uploader.access_key, secret_key=uploader.secret_key),
-            vault.landing_bucket,
-            vault.lake_bucket,
-        )
-    return make_buckets(
-        admin, vault.landing_bucket, vault.lake_bucket, expiry_days=login.landing_expiry_days
+    days = login.landing_expiry_days
+    if not users:
+        return make_buckets(admin, vault.landing_bucket, vault.lake_bucket, expiry_days=days)
+    uploader = load_section(UploaderSettings)
+    return provision(
+        admin,
+        Credential(access_key=vault.access_key, secret_key=vault.secret_key),
+        Credential(access_key=uploader.access_key, secret_key=uploader.secret_key),
+        vault.landing_bucket,
+        vault.lake_bucket,
+        expiry_days=days,
     )
 
 
-def _when_the_server_is_up(*, users: bool) -> bool:
-    until = time.monotonic() + _WAIT_S
-    while True:
-        try:
-            return provision_as_settings_say(users=users)
-        except TransientError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(1)
-
-
 def main() -> int:
-    """The init job: 0 when it is done; else 1, and one sentence on stderr."""
+    """The init job; returns its exit code."""
     parser = argparse.ArgumentParser(prog="python -m libs.vault.admin", description=__doc__)
     parser.add_argument("--buckets-only", action="store_true", help="make no users, no policies")
-    arguments = parser.parse_args()
-    try:
-        has_rules = _when_the_server_is_up(users=not arguments.buckets_only)
-    except SpatialEtlError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    made = "buckets" if arguments.buckets_only else "buckets, policies and users"
-    sys.stdout.write(f"The vault has its {made}.\n")
-    if not has_rules:
-        sys.stdout.write(
-            "This store knows no lifecycle rules: what is left in the landing zone stays there.\n"
-        )
-    return 0
+    buckets_only = parser.parse_args().buckets_only
+
+    def work() -> str:
+        has_rules = provision_as_settings_say(users=not buckets_only)
+        made = "buckets" if buckets_only else "buckets, policies and users"
+        return f"The vault has its {made}." + ("" if has_rules else f"\n{_NO_RULES}")
+
+    return run_init_job(work)
 
 
 if __name__ == "__main__":
