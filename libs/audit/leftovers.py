@@ -69,15 +69,17 @@ def digits_of(run_id: str) -> str:
     return run_id.replace("-", "")
 
 
-def _of_dead_runs(platform: Platform, found: Mapping[str, str]) -> dict[str, str]:
-    living = alive(platform)  # after the listing, so that a run that began meanwhile is known
-    return {name: digits for name, digits in found.items() if digits not in living}
+def _of_dead_runs(
+    platform: Platform, found: Mapping[str, T], digits: Callable[[T], str]
+) -> dict[str, T]:
+    # Asked after the listing, so that a run that began meanwhile is known.
+    living = alive(platform) if found else set()
+    return {key: item for key, item in found.items() if digits(item) not in living}
 
 
 def _pending(platform: Platform) -> dict[str, Asset]:
     found = {asset.id: asset for asset in platform.ledger.pending_assets()}
-    living = alive(platform) if found else set()
-    return {key: asset for key, asset in found.items() if digits_of(asset.run_id) not in living}
+    return _of_dead_runs(platform, found, lambda asset: digits_of(asset.run_id))
 
 
 def _give_back(platform: Platform, asset: Asset) -> bool:
@@ -92,7 +94,7 @@ def _give_back(platform: Platform, asset: Asset) -> bool:
 
 def _schemas(platform: Platform) -> dict[str, str]:
     named = {name: RunSchema.run_digits(name) for name in platform.compute.run_schemas()}
-    return _of_dead_runs(platform, {name: digits for name, digits in named.items() if digits})
+    return _of_dead_runs(platform, {name: digits for name, digits in named.items() if digits}, str)
 
 
 def _drop(platform: Platform, digits: str) -> bool:
@@ -101,7 +103,8 @@ def _drop(platform: Platform, digits: str) -> bool:
 
 
 def _folders(platform: Platform) -> dict[str, str]:
-    return _of_dead_runs(platform, {digits: digits for digits in remaining_runs(platform.limits)})
+    found = {digits: digits for digits in remaining_runs(platform.limits)}
+    return _of_dead_runs(platform, found, str)
 
 
 def _remove(platform: Platform, digits: str) -> bool:

@@ -65,7 +65,7 @@ def _watch(context: SensorEvaluationContext, platform: Platform) -> list[RunRequ
     until = time.monotonic() + WATCH_S
     while True:
         wanted = _wanted(context, platform, waiting_manifests(platform))
-        requests = [_request(platform, upload, attempt) for upload, attempt in wanted]
+        requests = _requests(platform, wanted)
         if requests or time.monotonic() + LOOK_EVERY_S > until:
             return requests
         time.sleep(LOOK_EVERY_S)
@@ -122,9 +122,16 @@ def _next_attempt(runs: Sequence[RunRecord], limits: EtlSettings) -> int | None:
     return len(runs) + 1 if datetime.now(timezone.utc) >= due else None
 
 
-def _request(platform: Platform, upload: ManifestUpload, attempt: int) -> RunRequest:
+def _requests(platform: Platform, wanted: Sequence[tuple[ManifestUpload, int]]) -> list[RunRequest]:
+    path = platform.limits.run_sizes
+    sizes = RunSizes.load(path) if path and wanted else None
+    return [_request(platform, upload, attempt, sizes) for upload, attempt in wanted]
+
+
+def _request(
+    platform: Platform, upload: ManifestUpload, attempt: int, sizes: RunSizes | None
+) -> RunRequest:
     suffix = f"|attempt {attempt}" if attempt > 1 else ""
-    sizes = RunSizes.load(platform.limits.run_sizes) if platform.limits.run_sizes else None
     seen = outlook(platform, upload, with_size=sizes is not None)
     own = {
         UPLOAD_TAG: upload.run_key,
