@@ -20,14 +20,11 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-import geopandas
 import httpx
-import numpy as np
 import psutil
 import psycopg
 import pymongo
 import pytest
-import shapely
 import urllib3
 from dotenv import dotenv_values
 from minio import Minio
@@ -35,6 +32,7 @@ from minio.error import MinioException, S3Error
 
 from libs.stack import StackPaths, down, identity, status, up
 from libs.stack.supervision import Supervisor
+from tests.e2e import crowds
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
@@ -169,17 +167,7 @@ def stack():
 @pytest.fixture(scope="module")
 def crowd(tmp_path_factory):
     """Enough to keep a run busy for some seconds."""
-    path, count, corners = tmp_path_factory.mktemp("crowd") / "crowd.fgb", 60_000, 100
-    angles = np.linspace(0, 2 * np.pi, corners)
-    centres = np.random.default_rng(1).uniform(-80, 80, (count, 2))
-    ring = np.column_stack([np.cos(angles), np.sin(angles)]) * 0.3
-    coordinates = (centres[:, None, :] + ring[None]).reshape(-1, 2)
-    rings = shapely.linearrings(coordinates, indices=np.repeat(np.arange(count), corners))
-    frame = geopandas.GeoDataFrame(
-        {"n": np.arange(count)}, geometry=shapely.polygons(rings), crs="EPSG:4326"
-    )
-    frame.to_file(path, driver="FlatGeobuf", SPATIAL_INDEX="NO")
-    return path
+    return crowds.crowd(tmp_path_factory.mktemp("crowd") / "crowd.fgb", 60_000)
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,12 @@ import signal
 import time
 
 import geopandas
-import numpy as np
 import psutil
 import pytest
 import shapely
 
 from libs.models import AssetState, BatchState, RunState
+from tests.e2e.crowds import crowd
 
 pytestmark = pytest.mark.e2e
 
@@ -23,20 +23,6 @@ def points(path, count=5, shift=0.0):
         crs="EPSG:4326",
     )
     frame.to_file(path, driver="GPKG")
-    return path
-
-
-def crowd(path, count=250_000, corners=100):
-    """Enough to keep a run busy for a while."""
-    angles = np.linspace(0, 2 * np.pi, corners)
-    centres = np.random.default_rng(1).uniform(-80, 80, (count, 2))
-    ring = np.column_stack([np.cos(angles), np.sin(angles)]) * 0.3
-    coordinates = (centres[:, None, :] + ring[None]).reshape(-1, 2)
-    rings = shapely.linearrings(coordinates, indices=np.repeat(np.arange(count), corners))
-    frame = geopandas.GeoDataFrame(
-        {"n": np.arange(count)}, geometry=shapely.polygons(rings), crs="EPSG:4326"
-    )
-    frame.to_file(path, driver="FlatGeobuf", SPATIAL_INDEX="NO")
     return path
 
 
@@ -137,7 +123,7 @@ def test_a_run_reexecuted_three_times_from_the_page_changes_nothing(
 def test_a_cancelled_run_leaves_a_truthful_ledger_and_can_be_run_again(
     person, page, platform, tmp_path
 ):
-    key = person.manifest([entry(person, crowd(tmp_path / "crowd.fgb"), "FlatGeobuf")])
+    key = person.manifest([entry(person, crowd(tmp_path / "crowd.fgb", 250_000), "FlatGeobuf")])
     run_key = person.run_key(key)
     run_id = wait_until(lambda: page.runs_of(run_key))[0]["runId"]
     wait_until(platform.compute.run_schemas)
@@ -160,7 +146,7 @@ def test_a_cancelled_run_leaves_a_truthful_ledger_and_can_be_run_again(
 def test_a_run_that_is_killed_is_noticed_cleaned_up_and_tried_again(
     person, page, platform, tmp_path
 ):
-    key = person.manifest([entry(person, crowd(tmp_path / "crowd.fgb"), "FlatGeobuf")])
+    key = person.manifest([entry(person, crowd(tmp_path / "crowd.fgb", 250_000), "FlatGeobuf")])
     run_key = person.run_key(key)
     run_id = wait_until(lambda: page.runs_of(run_key))[0]["runId"]
     digits = run_id.replace("-", "")

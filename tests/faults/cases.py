@@ -80,8 +80,6 @@ class Trap:
     lane: Lane
     pid: int
     fired: threading.Event = field(default_factory=threading.Event)
-    seen: list[str] = field(default_factory=list)
-    """Every moment and disk call of the child so far."""
     _count: int = 0
 
     def arm(self) -> None:
@@ -96,7 +94,6 @@ class Trap:
 
     def at_moment(self, moment: str, pid: int) -> str:
         """The child is at a point, or about to use the disk."""
-        self.seen.append(moment)
         fault = self.fault
         if fault is None or self.fired.is_set():
             return ""
@@ -131,7 +128,6 @@ class Trap:
         if not here or self.fired.is_set():
             return PASS
         self.fired.set()
-        self.seen.append(call.name)
         if fault.what.startswith("kill"):
             os.kill(self.pid, signal.SIGKILL)
         if fault.what == "stop":
@@ -159,7 +155,7 @@ def submit(lane: Lane, case: Case, name: str) -> Submitted:
     key = f"manifests/{name}.json"
     lane.stores.put(key, json.dumps(manifest).encode())
     values = {f"{name}/{file.partition('.')[0]}": values for file, _, _, _, values in made}
-    return Submitted(key, name, sources, values, _OUTCOMES.get(case.kind, "committed"))
+    return Submitted(key, sources, values, _OUTCOMES.get(case.kind, "committed"))
 
 
 _OUTCOMES = {"bad": "rejected", "withdrawn": "failed"}

@@ -24,7 +24,6 @@ class Submitted:
 
     key: str
     """The manifest's."""
-    batch_id: str
     sources: dict[str, bytes]
     """By key, the files in the manifest's order."""
     values: dict[str, list[int]]

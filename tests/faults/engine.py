@@ -10,7 +10,7 @@ import os
 import signal
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from queue import SimpleQueue
@@ -35,8 +35,6 @@ class Verdict:
     attempts: int
     seconds: float
     violations: list[Violation] = field(default_factory=list)
-    moments: list[str] = field(default_factory=list)
-    """Everything that the first run's process was seen to do."""
 
     def __str__(self) -> str:
         broken = "".join(f"\n    {violation}" for violation in self.violations)
@@ -63,8 +61,8 @@ def run_case(lane: Lane, case: Case) -> Verdict:
             lane.stores.withdraw(submitted.key)
         attempts = 1 + heal(lane, case, submitted)
         first = harm.wake(first)
-        audits = [_audit(lane, case) for _ in range(2)]
-    verdict = Verdict(case, first, harm.trap.fired.is_set(), attempts, 0, moments=harm.trap.seen)
+        audits = [audit(lane, case) for _ in range(2)]
+    verdict = Verdict(case, first, harm.trap.fired.is_set(), attempts, 0)
     verdict.violations = [
         *check_all(lane.stores, submitted),
         *reader.violations,
@@ -166,7 +164,8 @@ def heal(lane: Lane, case: Case, submitted: Submitted, moment: Moment = quiet) -
     return attempts
 
 
-def _audit(lane: Lane, case: Case) -> Ending:
+def audit(lane: Lane, case: Case) -> Ending:
+    """The auditor comes round."""
     return lane.keeper.start("audit", repair=True, bugs=case.bugs).follow(quiet)
 
 
@@ -179,9 +178,7 @@ def _of_audits(audits: Sequence[Ending]) -> list[Violation]:
     return found
 
 
-def run_cases(
-    lanes: Sequence[Lane], cases: Sequence[Case], one: Callable[[Lane, Case], Verdict] = run_case
-) -> list[Verdict]:
+def run_cases(lanes: Sequence[Lane], cases: Sequence[Case]) -> list[Verdict]:
     """All cases, each on the next lane that is free."""
     free: SimpleQueue[Lane] = SimpleQueue()
     for lane in lanes:
@@ -190,7 +187,7 @@ def run_cases(
     def on_a_lane(case: Case) -> Verdict:
         lane = free.get()
         try:
-            verdict = one(lane, case)
+            verdict = run_case(lane, case)
             FINISHED.append(verdict)
             return verdict
         finally:

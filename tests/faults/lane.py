@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 
 from libs.stack import down, up
-from tests.faults.proxy import CallLog, FaultProxy
+from tests.faults.proxy import CallLog, FaultProxy, pass_all
 from tests.faults.stores import Stores
 
 PROJECT = Path(__file__).parents[2]
@@ -157,7 +157,7 @@ class Lane:
         if self._has_own_disk:
             self._mount(100_000, "remount,")
         for proxy in self.proxies.values():
-            proxy.plan = _pass
+            proxy.plan = pass_all
             proxy.mend()
             proxy.resume()
 
@@ -181,14 +181,8 @@ def may_mount() -> bool:
         return made.returncode == 0
 
 
-def _pass(_call: object) -> Any:
-    from tests.faults.proxy import PASS
-
-    return PASS
-
-
 @contextmanager
-def open_lane(work_dir: Path | None = None) -> Iterator[Lane]:
+def open_lane() -> Iterator[Lane]:
     """Start a stack of stores in a folder of its own, and take it away afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="etl-faults-"))
     state = folder / "stack"
@@ -197,8 +191,8 @@ def open_lane(work_dir: Path | None = None) -> Iterator[Lane]:
         ending.callback(lambda: down(state, purge=True))
         info = up(state, dagster=False, progress=lambda line: None)
         env = {name: value or "" for name, value in dotenv_values(info.env_file).items()}
-        work_dir = work_dir or folder / "work"
-        work_dir.mkdir(exist_ok=True)
+        work_dir = folder / "work"
+        work_dir.mkdir()
         env.update(_QUICK, ETL_WORK_DIR=str(work_dir))
         log = CallLog()
         proxies = {

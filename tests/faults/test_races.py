@@ -13,7 +13,7 @@ import pytest
 
 from tests.faults.cases import Case, submit
 from tests.faults.checker import Submitted, Violation, check_all
-from tests.faults.engine import Verdict, heal, quiet, start_run
+from tests.faults.engine import Verdict, audit, heal, quiet, start_run
 from tests.faults.lane import Ending
 from tests.faults.reader import Reader
 from tests.faults.stores import LANDING
@@ -31,10 +31,6 @@ def a_run(lane, case, submitted, moment=quiet) -> Ending:
 
 def verdict(case, violations, first=None) -> Verdict:
     return Verdict(case, first or Ending("done"), True, 1, 0.0, violations)
-
-
-def audit(lane, case) -> Ending:
-    return lane.keeper.start("audit", repair=True, bugs=case.bugs).follow(quiet)
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +69,7 @@ def submit_to(lane, case: Case, dataset: str, number: int) -> Submitted:
         "metadata": {"project": project, "description": str(case)},
     }
     lane.stores.put(key, json.dumps(manifest).encode())
-    return Submitted(key, name, {source: body}, {dataset: [number]})
+    return Submitted(key, {source: body}, {dataset: [number]})
 
 
 def test_two_runs_of_one_batch_at_once_commit_it_once(lane, record):

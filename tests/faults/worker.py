@@ -9,6 +9,7 @@ is a fresh process with connections of its own, but costs no imports.
 from __future__ import annotations
 
 import errno
+import importlib
 import json
 import logging
 import os
@@ -16,7 +17,6 @@ import signal
 import socket
 import sys
 import threading
-import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -31,6 +31,19 @@ from libs.settings import Settings
 from tests.faults import bugs
 
 Task = dict[str, Any]
+_IMPORTED_LATE = (
+    "libs.compute.eject",
+    "libs.compute.load",
+    "libs.spatial_utils.geoparquet",
+    "adbc_driver_postgresql.dbapi",
+    "PIL.Image",
+    "PIL.ImageDraw",
+    "psycopg_pool",
+    "pyogrio",
+    "pyproj",
+    "yaml",
+)
+"""What each child would import anew, which takes longer than its work."""
 
 
 class InjectedError(Exception):
@@ -39,10 +52,8 @@ class InjectedError(Exception):
 
 def main() -> None:
     """Serve tasks until the input ends."""
-    import libs.compute.eject
-    import libs.compute.load
-    import libs.spatial_utils.geoparquet  # noqa: F401  what every child would import
-
+    for name in _IMPORTED_LATE:
+        importlib.import_module(name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the dead are buried by the kernel
     for line in sys.stdin:
         pid = os.fork()
@@ -106,7 +117,6 @@ def _obey(order: str) -> None:
     """Carry out what the harness wants to happen at this moment."""
     if order == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
-        time.sleep(60)
     if order == "raise":
         raise InjectedError("injected by the fault suite")
     if order == "enospc":
