@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 
 from libs.audit.leftovers import alive, digits_of
-from libs.audit.report import Finding, FindingKind
+from libs.audit.report import Finding
 from libs.ingest import Platform, RunState, abandon
-from libs.models import Asset
+from libs.models import Asset, FindingKind
 
 UPLOAD_GRACE = timedelta(hours=24)
 """A multipart upload that is older than this belongs to nobody any more, whosever it was."""

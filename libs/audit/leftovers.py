@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from libs.audit.report import Finding, FindingKind
+from libs.audit.report import Finding
 from libs.ingest import Platform, settle
 from libs.ingest.workspace import remaining_runs, remove_run_folder
-from libs.models import Asset, Batch, RunSchema
+from libs.models import Asset, Batch, FindingKind, RunSchema
 
 SECOND_LOOK_S = 1.0
 

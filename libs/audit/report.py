@@ -2,34 +2,8 @@
 
 from __future__ import annotations
 
-from enum import Enum
-
 from libs.errors import OperatorError
-from libs.models import Frozen
-
-
-class FindingKind(str, Enum):
-    """One word for each promise that can be found broken."""
-
-    DEAD_RUN = "dead_run"
-    PENDING_ASSET = "pending_asset"
-    ORPHAN_OBJECT = "orphan_object"
-    ORPHAN_SCHEMA = "orphan_schema"
-    ORPHAN_FOLDER = "orphan_folder"
-    FOREIGN_OBJECT = "foreign_object"
-    INCOMPLETE_UPLOAD = "incomplete_upload"
-    UNSETTLED_BATCH = "unsettled_batch"
-    MISSING_OBJECT = "missing_object"
-    ALTERED_OBJECT = "altered_object"
-
-    @property
-    def needs_a_person(self) -> bool:
-        """True for what no machine may mend: data is gone or changed, or of unknown origin."""
-        return self in (
-            FindingKind.MISSING_OBJECT,
-            FindingKind.ALTERED_OBJECT,
-            FindingKind.FOREIGN_OBJECT,
-        )
+from libs.models import FindingCount, FindingKind, Frozen
 
 
 class Finding(Frozen):
@@ -64,6 +38,19 @@ class AuditReport(Frozen):
     def for_a_person(self) -> tuple[Finding, ...]:
         """The findings that no machine can mend."""
         return tuple(item for item in self.findings if item.kind.needs_a_person)
+
+    @property
+    def counts(self) -> tuple[FindingCount, ...]:
+        """How many findings of each kind, and how many of them are repaired."""
+        by_kind = {
+            kind: [item.repaired for item in self.findings if item.kind is kind]
+            for kind in FindingKind
+        }
+        return tuple(
+            FindingCount(kind=kind, found=len(found), repaired=sum(found))
+            for kind, found in by_kind.items()
+            if found
+        )
 
     def raise_if_a_person_is_needed(self) -> None:
         """So that a schedule's run fails visibly.

@@ -28,7 +28,7 @@ from libs.ledger.errors import (
     translate,
 )
 from libs.ledger.transaction import DURABLE, Transactions
-from libs.models import Asset, Batch, Dataset, Run
+from libs.models import Asset, AuditRecord, Batch, Dataset, Run
 from libs.settings import LedgerSettings
 
 APP_NAME = "spatial-etl"
@@ -46,6 +46,7 @@ class Connection:
         self.assets = Documents(self.database["assets"], Asset)
         self.datasets = Documents(self.database["datasets"], Dataset)
         self.runs_log = Documents(self.database["runs"], Run)
+        self.audits = Documents(self.database["audits"], AuditRecord)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.address}, database={self._settings.database!r})"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from libs.ledger.audits import AuditLog
 from libs.ledger.commit import CommitProtocol
 from libs.ledger.migrations import migrate
 from libs.ledger.queries import Queries
 from libs.ledger.recovery import Recovery
+from libs.ledger.watching import Watching
 from libs.settings import LedgerSettings
 
 
-class Ledger(CommitProtocol, Recovery, Queries):
-    """The commit protocol, the log of runs, recovery and queries over one database."""
+class Ledger(CommitProtocol, Recovery, AuditLog, Queries, Watching):
+    """The commit protocol, the logs of runs and audits, recovery and queries over one database."""
 
     @classmethod
     def connect(cls, settings: LedgerSettings) -> Ledger:

@@ -16,13 +16,14 @@ from libs.ledger.codec import BsonDocument
 from libs.ledger.documents import NOW
 from libs.ledger.errors import NewerLedgerError, ledger_errors
 from libs.ledger.schema import validator
-from libs.models import Asset, Batch, Dataset, Document, Migration, Run
+from libs.models import Asset, AuditRecord, Batch, Dataset, Document, Migration, Run
 
 COLLECTIONS: dict[str, type[Document]] = {
     "batches": Batch,
     "assets": Asset,
     "datasets": Dataset,
     "runs": Run,
+    "audits": AuditRecord,
     "migrations": Migration,
 }
 _NAMESPACE_EXISTS = 48
@@ -50,6 +51,9 @@ INDEXES = (
     Index("batches", (("batch_id", 1),)),
     Index("batches", (("upload.key", 1), ("upload.etag", 1))),
     Index("batches", (("lease.run_id", 1),)),
+    Index("batches", (("ended_at", 1),)),
+    Index("audits", (("bytes_verified", 1), ("ended_at", -1))),
+    Index("runs", (("ended_at", 1),)),
     Index("runs", (("batch", 1), ("started_at", -1))),
     Index("runs", (("started_at", -1),)),
     Index("runs", (("state", 1), ("started_at", 1))),

@@ -13,6 +13,7 @@ from libs.models.asset import (
     VectorShape,
     object_key,
 )
+from libs.models.audit import AuditRecord, FindingCount, FindingKind
 from libs.models.base import Document, Frozen, RunSchema, utc_now
 from libs.models.batch import (
     Batch,
@@ -50,6 +51,7 @@ __all__ = [
     "AssetKind",
     "AssetMetadata",
     "AssetState",
+    "AuditRecord",
     "Band",
     "Batch",
     "BatchFile",
@@ -61,6 +63,8 @@ __all__ = [
     "Document",
     "FileOutcome",
     "FileReceipt",
+    "FindingCount",
+    "FindingKind",
     "Frozen",
     "GeographicExtent",
     "GeometryChange",
