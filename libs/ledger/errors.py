@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,6 +21,7 @@ from libs.models import Batch
 VALIDATION_FAILED = 121
 DUPLICATE_KEY = 11000
 WRITE_CONFLICT = 112
+NAMESPACE_EXISTS = 48
 NO_TRANSACTIONS_HERE = 20
 """What a standalone mongod answers to a transaction."""
 AUTHENTICATION_FAILED = 18
@@ -96,6 +97,7 @@ class UnreadableDocumentError(OperatorError):
     """A document of the ledger does not fit its model."""
 
     def __init__(self, collection: str, document_id: object, faults: str) -> None:
+        self.faults = faults
         super().__init__(
             f"Document {document_id!r} of the ledger's collection {collection!r} cannot be read: "
             f"{faults}. It was changed by hand, or a migration is missing."
@@ -116,9 +118,60 @@ class ReservationError(OperatorError):
 class NewerLedgerError(OperatorError):
     """The ledger was migrated by a newer release than this one."""
 
-    def __init__(self, unknown: list[str]) -> None:
+    def __init__(self, unknown: Sequence[str], releases: Sequence[str], ours: str) -> None:
+        theirs = f"by release {', '.join(releases)}" if releases else "by a newer release"
         super().__init__(
-            f"The ledger was migrated by a newer release ({', '.join(unknown)}): update this one."
+            f"The ledger was brought to a newer shape {theirs} ({', '.join(unknown)}), and this is "
+            f"release {ours}, which would not understand it: update this program on this machine. "
+            "Nothing was changed."
+        )
+
+
+class OlderLedgerError(OperatorError):
+    """The ledger has an older shape than this release works with."""
+
+    def __init__(self, applied: Sequence[str], due: Sequence[str], ours: str) -> None:
+        level = f"is at {applied[-1]}" if applied else "has no shape yet"
+        super().__init__(
+            f"The ledger {level}, and this is release {ours}, which needs {', '.join(due)}. "
+            "`spatial-etl ledger --migrate` does it, and so does each start of the stack, of the "
+            "ledger's init job and of the code server. Stop older releases before."
+        )
+
+
+class MigrationBusyError(TransientError):
+    """Another process is changing the ledger's shape."""
+
+    def __init__(self, holder: str, waited_s: float) -> None:
+        super().__init__(
+            f"The ledger's shape is being changed by {holder}, since over {waited_s:g} s. Wait for "
+            "its end; when that process is dead, the lock is free within half a minute."
+        )
+
+
+class MigrationLockLostError(TransientError):
+    """This process was silent for too long, and another one has taken over."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Another process has taken over the change of the ledger's shape, because this one did "
+            "not answer for a while. Start again: it finds what is done."
+        )
+
+
+class UnfitDocumentsError(OperatorError):
+    """Documents of the ledger would not fit this release's shape."""
+
+    SHOWN = 10
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        more = len(faults) - self.SHOWN
+        super().__init__(
+            f"{len(faults)} document(s) of the ledger do not fit this release, even after its "
+            f"migrations: {'; '.join(faults[: self.SHOWN])}{f'; and {more} more' * (more > 0)}. "
+            "They were changed by hand or damaged. Nothing was changed: mend them, or go on with "
+            "the release before."
         )
 
 

@@ -21,6 +21,7 @@ class RunLog(Connection):
             "state": RunState.RUNNING.value,
             "manifest_key": fresh["manifest_key"],
             "tool_versions": fresh["tool_versions"],
+            "worker": fresh["worker"],
         }
         first = {"started_at": {"$ifNull": ["$started_at", NOW]}, "ended_at": None, "error": None}
         kept = {

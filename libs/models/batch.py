@@ -120,3 +120,5 @@ class Migration(Document):
 
     id: str = Field(alias="_id")
     applied_at: Moment
+    release: str | None = None
+    """Which release applied it; None: not recorded, as in the first shape."""

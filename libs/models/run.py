@@ -53,6 +53,9 @@ class Run(Document):
     state: RunState = RunState.RUNNING
     stages: tuple[StageRecord, ...] = ()
     tool_versions: dict[str, str] = Field(default_factory=dict)
+    worker: str | None = None
+    """The machine that it works on, as `ETL_WORKER_NAME` calls it; None: not recorded, as in the
+    first shape."""
     started_at: Moment
     ended_at: Moment | None = None
     error: str | None = Field(default=None, description="what stopped it, without secrets")

@@ -14,6 +14,7 @@ from pymongo.errors import DuplicateKeyError, WriteError
 from libs.errors import OperatorError
 from libs.ledger import Ledger, NewerLedgerError, UnreadableDocumentError
 from libs.ledger.codec import encode
+from libs.ledger.migration_lock import LOCKS
 from libs.ledger.migrations import COLLECTIONS, INDEXES, STEPS, Step, migrate
 from libs.models import Asset, Batch
 from libs.settings import LedgerSettings
@@ -43,7 +44,7 @@ def test_migrating_twice_changes_nothing_the_second_time(
     assert ledger.migrate() == ()
     assert shape(ledger) == before
     assert list(ledger.database["migrations"].find()) == applied
-    assert set(before) == set(COLLECTIONS)
+    assert set(before) == {*COLLECTIONS, LOCKS}
     indexes = [entry for _, found in before.values() for entry in found.values()]
     for index in INDEXES:
         assert (index.keys, index.unique) in indexes
@@ -62,8 +63,9 @@ def test_two_processes_may_migrate_at_once(ledger_settings: LedgerSettings) -> N
         for other in others:
             _, errors = other.communicate(timeout=60)
             assert other.returncode == 0, errors.decode()
-        assert set(shape(ledger)) == set(COLLECTIONS)
-        assert [step["_id"] for step in ledger.database["migrations"].find()] == [STEPS[0].id]
+        assert set(shape(ledger)) == {*COLLECTIONS, LOCKS}
+        applied = ledger.database["migrations"].find({}, sort=[("_id", 1)])
+        assert [step["_id"] for step in applied] == [step.id for step in STEPS]
 
 
 def test_a_validator_of_an_older_release_is_replaced(ledger: Ledger) -> None:
@@ -74,16 +76,24 @@ def test_a_validator_of_an_older_release_is_replaced(ledger: Ledger) -> None:
     assert shape(ledger) == wanted
 
 
-def test_a_migration_is_applied_once_and_recorded(ledger: Ledger) -> None:
-    calls: list[str] = []
-    steps = (*STEPS, Step("002_next", lambda _: calls.append("002")))
-    assert migrate(ledger.database, steps) == ("002_next",)
+def test_a_migration_is_applied_once_and_recorded(ledger: Ledger, make: Any) -> None:
+    calls: list[object] = []
+
+    def change(document: dict[str, Any]) -> dict[str, Any]:
+        calls.append(document["_id"])
+        return document
+
+    batch = ledger.receive(make.batch("one"))
+    steps = (*STEPS, Step("998_next", {"batches": change}))
+    assert migrate(ledger.database, steps) == ("998_next",)
+    assert set(calls) == {batch.id}
+    calls.clear()
     assert migrate(ledger.database, steps) == ()
-    assert calls == ["002"]
+    assert calls == []
 
 
 def test_a_ledger_of_a_newer_release_is_left_alone(ledger: Ledger) -> None:
-    migrate(ledger.database, (*STEPS, Step("999_future", lambda _: None)))
+    migrate(ledger.database, (*STEPS, Step("999_future")))
     with pytest.raises(NewerLedgerError, match="999_future"):
         ledger.migrate()
 
