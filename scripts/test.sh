@@ -51,14 +51,22 @@ if [ $# -gt 0 ]; then
   exit
 fi
 
-# The end-to-end tests have the machine for themselves, since they measure how quick a run is. The
-# fault suite waits a lot and has stacks of its own, so it goes on beside all others.
+# Those that measure how quick a run is have the machine for themselves. What waits a lot and has
+# stacks of its own goes on beside all others; of the hostile cases, a part (`make torture`: all).
+alone=(tests/e2e/test_whole_way.py tests/e2e/test_secrets_in_dagster.py)
+own_stacks=(tests/faults)
+for file in tests/e2e/test_*.py; do
+  [[ " ${alone[*]} " == *" $file "* ]] || own_stacks+=("$file")
+done
+others=(tests/unit tests/integration tests/hostile)
+export HOSTILE_CASES=${HOSTILE_CASES:-1}
+
 failed=0
-tests tests/e2e -m "not torture" || failed=1
+tests "${alone[@]}" || failed=1
 faults=$(mktemp) main=$(mktemp)
-$python -m pytest tests/faults >"$faults" 2>&1 </dev/null 9>&- &
+$python -m pytest "${own_stacks[@]}" -m "not torture" >"$faults" 2>&1 </dev/null 9>&- &
 beside=$!
-tests tests/unit tests/integration | tee "$main" || failed=1
+tests "${others[@]}" -m "not torture" | tee "$main" || failed=1
 wait "$beside" || failed=1
 beside=
 cat "$faults"

@@ -1,7 +1,7 @@
 """Lanes for the fault suite, and the table at its end.
 
 How long it takes is set from outside: `FAULT_LANES` stacks at once (2), `FAULT_CALLS` cases of the
-n-th call (64), drawn with `FAULT_SEED` (1). `FAULT_TABLE` names a file for the table, as Markdown.
+n-th call (24), drawn with `FAULT_SEED` (1). `FAULT_TABLE` names a file for the table, as Markdown.
 """
 
 from __future__ import annotations

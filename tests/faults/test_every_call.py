@@ -71,7 +71,7 @@ def drawn(cases: list[Case], count: int, seed: int) -> list[Case]:
 
 @pytest.mark.timeout(14_400)
 def test_a_fault_at_any_call_leaves_all_promises_kept(lanes, record):
-    count, seed = int(os.environ.get("FAULT_CALLS", "64")), int(os.environ.get("FAULT_SEED", "1"))
+    count, seed = int(os.environ.get("FAULT_CALLS", "24")), int(os.environ.get("FAULT_SEED", "1"))
     cases = every_case(calls_of_one_run(lanes[0]))
     verdicts = run_cases(lanes, drawn(cases, count, seed))
     struck = sum(verdict.fired for verdict in verdicts)

@@ -23,7 +23,7 @@ from tests.hostile import makers
 
 pytestmark = pytest.mark.integration
 GROUP = "fuzz: damaged files"
-ROUNDS = int(os.environ.get("HOSTILE_ROUNDS", "60"))
+ROUNDS = int(os.environ.get("HOSTILE_ROUNDS", "26"))
 SEED = int(os.environ.get("HOSTILE_SEED", "20261124"))
 EXAMPLES = max(170, ROUNDS)
 FUZZ = settings(
