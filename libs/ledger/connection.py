@@ -28,7 +28,7 @@ from libs.ledger.errors import (
     translate,
 )
 from libs.ledger.transaction import DURABLE, Transactions
-from libs.models import Asset, AuditRecord, Batch, Dataset, Run
+from libs.models import Asset, AuditRecord, Batch, Dataset, Restore, Run
 from libs.settings import LedgerSettings
 
 APP_NAME = "spatial-etl"
@@ -47,6 +47,7 @@ class Connection:
         self.datasets = Documents(self.database["datasets"], Dataset)
         self.runs_log = Documents(self.database["runs"], Run)
         self.audits = Documents(self.database["audits"], AuditRecord)
+        self.restores = Documents(self.database["restores"], Restore)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.address}, database={self._settings.database!r})"

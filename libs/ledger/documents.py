@@ -73,6 +73,11 @@ class Documents(Generic[D]):
                 return
             last = found[-1]
 
+    def is_there_any(self, session: ClientSession | None = None) -> bool:
+        """True: the collection has a document."""
+        with self._errors():
+            return self._collection.find_one({}, {"_id": 1}, session=session) is not None
+
     def insert(self, document: D, session: ClientSession) -> None:
         """Add a new document; its `_id` must be new."""
         with self._errors():

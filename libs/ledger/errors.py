@@ -16,7 +16,7 @@ from pymongo.errors import (
 )
 
 from libs.errors import ConfigError, OperatorError, SpatialEtlError, TransientError
-from libs.models import Batch
+from libs.models import Batch, Restore
 
 VALIDATION_FAILED = 121
 DUPLICATE_KEY = 11000
@@ -172,6 +172,39 @@ class UnfitDocumentsError(OperatorError):
             f"migrations: {'; '.join(faults[: self.SHOWN])}{f'; and {more} more' * (more > 0)}. "
             "They were changed by hand or damaged. Nothing was changed: mend them, or go on with "
             "the release before."
+        )
+
+
+class LedgerRestoringError(TransientError):
+    """The ledger is being filled from a backup: it is not whole yet, and nothing may work on it."""
+
+    def __init__(self, restore: Restore) -> None:
+        super().__init__(
+            f"The ledger is not whole: backup {restore.backup} is being restored into it since "
+            f"{restore.begun_at:%Y-%m-%d %H:%M:%S}Z. Wait for its end; if it was broken off, give "
+            "the same `spatial-etl restore` again, which goes on with it."
+        )
+
+
+class OtherRestoreError(OperatorError):
+    """Another restore was begun into this ledger, or the same one with another gap."""
+
+    def __init__(self, restore: Restore) -> None:
+        super().__init__(
+            f"A restore of backup {restore.backup} with --version-gap {restore.version_gap} was "
+            "begun here and has not ended: go on with that one, or empty the ledger's database and "
+            "the lake first."
+        )
+
+
+class LedgerNotEmptyError(OperatorError):
+    """A restore wants an empty ledger."""
+
+    def __init__(self, database: str, address: str, collection: str) -> None:
+        super().__init__(
+            f"The ledger is not empty: the database {database} at {address} has documents in "
+            f"{collection!r}. A backup is restored into an empty platform only: make a new one, or "
+            "let MONGODB_DATABASE name a database that is not used yet."
         )
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from libs.ledger.audits import AuditLog
-from libs.ledger.commit import CommitProtocol
-from libs.ledger.migrations import migrate
 from libs.ledger.queries import Queries
 from libs.ledger.recovery import Recovery
+from libs.ledger.reviving import Reviving
 from libs.ledger.watching import Watching
 from libs.settings import LedgerSettings
 
 
-class Ledger(CommitProtocol, Recovery, AuditLog, Queries, Watching):
-    """The commit protocol, the logs of runs and audits, recovery and queries over one database."""
+class Ledger(Reviving, Recovery, AuditLog, Queries, Watching):
+    """The commit protocol, the logs, recovery, restores and queries over one database."""
 
     @classmethod
     def connect(cls, settings: LedgerSettings) -> Ledger:
@@ -20,8 +19,12 @@ class Ledger(CommitProtocol, Recovery, AuditLog, Queries, Watching):
         return cls(settings)
 
     def migrate(self) -> tuple[str, ...]:
-        """Bring the database to this release's shape; returns the migrations applied now."""
-        return migrate(self.database)
+        """Bring the database to this release's shape; returns the migrations applied now.
+
+        Raises `LedgerRestoringError` while a restore goes on, which does this at its end.
+        """
+        self.require_whole()
+        return self.bring_up_to_date()
 
     def __enter__(self) -> Ledger:
         return self

@@ -25,7 +25,7 @@ from libs.ledger.migration_lock import LEASE_S, PATIENCE_S, MigrationLock
 from libs.ledger.reshape import Change, require_fit, rewrite
 from libs.ledger.schema import validator
 from libs.ledger.transaction import Transactions
-from libs.models import Asset, AuditRecord, Batch, Dataset, Document, Migration, Run
+from libs.models import Asset, AuditRecord, Batch, Dataset, Document, Migration, Restore, Run
 
 COLLECTIONS: dict[str, type[Document]] = {
     "batches": Batch,
@@ -34,6 +34,7 @@ COLLECTIONS: dict[str, type[Document]] = {
     "runs": Run,
     "audits": AuditRecord,
     "migrations": Migration,
+    "restores": Restore,
 }
 _TIMEOUT_S = 10.0
 _DURABLY = {"writeConcern": {"w": "majority"}}

@@ -12,7 +12,6 @@ from pymongo.client_session import ClientSession
 
 from libs.errors import Problem
 from libs.ledger.codec import encode, to_bson
-from libs.ledger.connection import Connection
 from libs.ledger.documents import NOW, Change, literal
 from libs.ledger.errors import (
     BatchBusyError,
@@ -20,13 +19,14 @@ from libs.ledger.errors import (
     LeaseLostError,
     MissingDocumentError,
 )
+from libs.ledger.restoring import Restoring
 from libs.models import Batch, BatchFile, BatchState, ManifestUpload
 
 FINAL = [state.value for state in BatchState if state.is_final]
 OPEN = [state.value for state in BatchState if not state.is_final]
 
 
-class BatchProtocol(Connection):
+class BatchProtocol(Restoring):
     """What a run, or one who answers for a run, may do with a batch."""
 
     def receive(self, batch: Batch) -> Batch:
@@ -40,6 +40,7 @@ class BatchProtocol(Connection):
             known = self.batches.get(batch.id, session)
             if known is not None:
                 return self._uploaded_again(known, batch.upload, session)
+            self.require_whole(session)
             now = self.server_now()
             ended_at = now if batch.state.is_final else None
             fresh = batch.model_copy(update={"received_at": now, "ended_at": ended_at})

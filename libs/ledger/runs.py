@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pymongo.client_session import ClientSession
+
 from libs.ledger.codec import encode, to_bson
-from libs.ledger.connection import Connection
 from libs.ledger.documents import NOW, Change, literal
 from libs.ledger.errors import MissingDocumentError
+from libs.ledger.restoring import Restoring
 from libs.models import Run, RunState, Stage
 
 
-class RunLog(Connection):
+class RunLog(Restoring):
     """Recording and reading runs."""
 
     def start_run(self, run: Run) -> Run:
@@ -29,7 +31,8 @@ class RunLog(Connection):
             "batch": literal(run.batch) if run.batch else {"$ifNull": ["$batch", None]},
         }
         values = {name: literal(value) for name, value in begun.items()}
-        return self._change(run.id, [{"$set": {**values, **first, **kept}}], upsert=True)
+        change = [{"$set": {**values, **first, **kept}}]
+        return self._change(run.id, change, upsert=True, whole=True)
 
     def attach_batch(self, run_id: str, fingerprint: str) -> Run:
         """Link a run with its batch, as soon as that is known."""
@@ -70,13 +73,17 @@ class RunLog(Connection):
         query = {"state": {"$eq": to_bson(state)}} if state else {}
         return self.runs_log.find(query, [("started_at", -1)], limit=limit)
 
-    def _change(self, run_id: str, change: Change, *, upsert: bool = False) -> Run:
-        run = self.transactions.run(
-            f"record run {run_id}",
-            lambda session: self.runs_log.change(
-                {"_id": {"$eq": run_id}}, change, session, upsert=upsert
-            ),
-        )
+    def _change(
+        self, run_id: str, change: Change, *, upsert: bool = False, whole: bool = False
+    ) -> Run:
+        """`whole`: only when no restore goes on."""
+
+        def body(session: ClientSession) -> Run | None:
+            if whole:
+                self.require_whole(session)
+            return self.runs_log.change({"_id": {"$eq": run_id}}, change, session, upsert=upsert)
+
+        run = self.transactions.run(f"record run {run_id}", body)
         if run is None:
             raise MissingDocumentError("runs", run_id)
         return run

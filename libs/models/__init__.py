@@ -25,6 +25,7 @@ from libs.models.batch import (
     ManifestUpload,
     Migration,
     PinnedObject,
+    Restore,
 )
 from libs.models.changes import GeometryChange, ParameterValue, RecipeRecord, StepRecord
 from libs.models.formats import INPUT_FORMATS, AssetKind, InputFormat, OutputFormat, formats_of_file
@@ -84,6 +85,7 @@ __all__ = [
     "RasterShape",
     "Receipt",
     "RecipeRecord",
+    "Restore",
     "Run",
     "RunSchema",
     "RunState",

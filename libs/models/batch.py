@@ -1,4 +1,4 @@
-"""The batch: one submission, its lease, its fence and its end. Also `datasets` and `migrations`."""
+"""The batch: one submission, its lease, its fence and its end. Also small documents."""
 
 from __future__ import annotations
 
@@ -122,3 +122,18 @@ class Migration(Document):
     applied_at: Moment
     release: str | None = None
     """Which release applied it; None: not recorded, as in the first shape."""
+
+
+class Restore(Document):
+    """A document of the `restores` collection: this ledger was filled from a backup."""
+
+    id: ContentHash = Field(alias="_id")
+    """The SHA-256 of the backup's index."""
+    backup: str
+    """The backup's name: the moment at which it was begun."""
+    taken_at: Moment
+    version_gap: int = Field(ge=0)
+    """How far every dataset's counter was raised, past versions given after the backup."""
+    begun_at: Moment
+    ended_at: Moment | None = None
+    """None: it goes on, and until it ends the ledger is not whole."""
