@@ -18,8 +18,10 @@ def audit(platform: Platform, *, repair: bool, verify_bytes: bool = False) -> Au
     An audit that goes through is recorded in the ledger, for those who watch from outside.
 
     Raises:
-        TransientError: a server did not answer; nothing is half repaired, run it again.
+        TransientError: a server did not answer; nothing is half repaired, run it again. Also while
+            a restore goes on, whose objects have no documents yet.
     """
+    platform.ledger.require_whole()
     started = time.monotonic()
     findings = [
         *checks.dead_runs(platform, repair=repair),

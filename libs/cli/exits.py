@@ -31,7 +31,7 @@ MEANINGS = {
     ExitCode.NOT_FOUND: "no such batch, asset or stack",
     ExitCode.REJECTED: "your data is at fault; nothing was committed",
     ExitCode.PLATFORM: "the platform failed, or a server is away",
-    ExitCode.NEEDS_A_PERSON: "the audit found what a person must look at",
+    ExitCode.NEEDS_A_PERSON: "something was lost or damaged: a person must look",
     ExitCode.TIMED_OUT: "timed out waiting; the work may still go on",
     ExitCode.CONFIGURATION: "a setting is missing or wrong",
     ExitCode.INTERRUPTED: "interrupted from the keyboard",

@@ -13,6 +13,7 @@ import typer
 from libs.cli import (
     asset_commands,
     audit_command,
+    backup_commands,
     batch_commands,
     demo_command,
     recipe_command,
@@ -39,6 +40,8 @@ for command in (
     asset_commands.get,
     recipe_command.recipes,
     audit_command.audit,
+    backup_commands.backup,
+    backup_commands.restore,
     demo_command.demo,
 ):
     app.command()(command)

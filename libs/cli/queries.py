@@ -44,6 +44,7 @@ class Registry:
         self.ledger.close()
 
     def __enter__(self) -> Registry:
+        self.ledger.require_whole()
         return self
 
     def __exit__(self, *_: object) -> None:

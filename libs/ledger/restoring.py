@@ -26,9 +26,13 @@ class Restoring(Connection):
 
     def require_whole(self, session: ClientSession | None = None) -> None:
         """Raise `LedgerRestoringError` while a restore goes on, or was broken off."""
-        going_on = self.restores.first(_UNDER_WAY, session=session)
+        going_on = self.restore_under_way(session)
         if going_on is not None:
             raise LedgerRestoringError(going_on)
+
+    def restore_under_way(self, session: ClientSession | None = None) -> Restore | None:
+        """The restore that goes on, or was broken off."""
+        return self.restores.first(_UNDER_WAY, session=session)
 
     def begin_restore(self, wanted: Restore) -> Restore:
         """Claim an empty ledger for a restore, or go on with the same one that was broken off.
@@ -38,7 +42,7 @@ class Restoring(Connection):
         """
 
         def body(session: ClientSession) -> Restore:
-            going_on = self.restores.first(_UNDER_WAY, session=session)
+            going_on = self.restore_under_way(session)
             if going_on is None:
                 self._require_empty(session)
                 begun = wanted.model_copy(update={"begun_at": self.server_now()})

@@ -25,6 +25,8 @@ def test_help_names_every_command_and_every_exit_code(spatial_etl):
         "get",
         "recipes",
         "audit",
+        "backup",
+        "restore",
         "demo",
     ]:
         assert re.search(rf"^  {command} ", ended.out, re.MULTILINE), command

@@ -52,6 +52,9 @@ def build_manifest_sensor(limits: EtlSettings) -> SensorDefinition:
     def manifest_sensor(
         context: SensorEvaluationContext, platform: PlatformResource
     ) -> Iterator[RunRequest | SkipReason]:
+        if platform.get().ledger.restore_under_way():
+            yield SkipReason("The ledger is being restored from a backup: no run begins.")
+            return
         requests = _watch(context, platform.get())
         if requests:
             yield from requests

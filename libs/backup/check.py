@@ -1,0 +1,138 @@
+"""`check_backup`: reads a folder of backups again, every byte, and says whether all is whole."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from libs.backup.copying import stored_objects
+from libs.backup.damages import Damages
+from libs.backup.errors import BackupFolderError, DamagedBackupError
+from libs.backup.files import lines_of
+from libs.backup.folder import BackupFolder
+from libs.backup.index import LOSSES, OBJECTS, BackupIndex, StoredObject
+from libs.backup.progress import Tell, Ticker
+from libs.backup.reports import CheckReport, Damage
+from libs.spatial_utils.hashing import sha256_of_file
+
+
+def check_backup(root: Path, *, tell: Tell = lambda _line: None) -> CheckReport:
+    """Hash every file of every backup in the folder, and every object that one of them names.
+
+    Raises `BackupFolderError` when there is no backup at all; damage is in the report.
+    """
+    started = time.monotonic()
+    with BackupFolder.for_reading(root) as folder:
+        names = folder.names()
+        if not names:
+            raise BackupFolderError(f"{root} holds no backup that was finished.")
+        damages, whole = Damages(), []
+        with closing(_Objects(folder, damages, tell)) as objects:
+            for name in names:
+                before = damages.count
+                _check_one(folder, name, objects, damages)
+                whole += [name] if damages.count == before else []
+            return CheckReport(
+                folder=folder.root,
+                backups=tuple(whole),
+                objects=objects.hashed,
+                size_bytes=objects.size_bytes,
+                damages=tuple(damages.first),
+                damages_count=damages.count,
+                losses_count=objects.losses,
+                seconds=time.monotonic() - started,
+            )
+
+
+def _check_one(folder: BackupFolder, name: str, objects: _Objects, damages: Damages) -> None:
+    try:
+        index = folder.index(name)
+    except DamagedBackupError as error:
+        for damage in error.damages:
+            damages.add(damage.where, damage.what)
+        return
+    if check_files(folder, index, damages):
+        objects.check(index)
+
+
+def check_files(folder: BackupFolder, index: BackupIndex, damages: Damages) -> bool:
+    """Hash the files of one backup, without its objects. False: some are damaged."""
+    before = damages.count
+    for name, record in index.files.items():
+        path = folder.backup(index.name) / name
+        if not path.is_file():
+            damages.add(folder.below(path), "is missing.")
+        elif path.stat().st_size != record.size_bytes:
+            size = path.stat().st_size
+            damages.add(folder.below(path), f"has {size} bytes instead of {record.size_bytes}.")
+        elif sha256_of_file(path) != record.sha256:
+            damages.add(folder.below(path), "has other bytes than were written (SHA-256).")
+    return damages.count == before
+
+
+def fault_of(folder: BackupFolder, item: StoredObject, *, read: bool) -> str | None:
+    """What is wrong with an object's file; `read`: hash its bytes, not only look at its size."""
+    path = folder.object(item.key)
+    if not path.is_file():
+        return "is missing."
+    size = path.stat().st_size
+    if size != item.size_bytes:
+        return f"has {size} bytes instead of {item.size_bytes}."
+    if read and sha256_of_file(path) != item.sha256:
+        return f"has other bytes than were committed (SHA-256 {item.sha256})."
+    return None
+
+
+class _Objects:
+    """The objects of several backups, each read once. Which were, is kept on the disk."""
+
+    def __init__(self, folder: BackupFolder, damages: Damages, tell: Tell) -> None:
+        self._folder = folder
+        self._damages = damages
+        self._ticker = Ticker(tell)
+        self._seen = sqlite3.connect("")
+        self._seen.execute("CREATE TABLE seen (key TEXT PRIMARY KEY) WITHOUT ROWID")
+        self._seen.execute("CREATE TABLE lost (key TEXT PRIMARY KEY) WITHOUT ROWID")
+        self.hashed = self.size_bytes = self.losses = 0
+
+    def close(self) -> None:
+        self._seen.close()
+
+    def check(self, index: BackupIndex) -> None:
+        self._learn_losses(index)
+        path = self._folder.backup(index.name) / OBJECTS
+        for item in stored_objects(path, index.files[OBJECTS]):
+            if self._is_new("seen", item.key):
+                self._check(item)
+
+    def _check(self, item: StoredObject) -> None:
+        path = self._folder.object(item.key)
+        if self._is_lost(item.key) and not path.exists():
+            self.losses += 1
+            return
+        fault = fault_of(self._folder, item, read=True)
+        if fault is not None:
+            self._damages.add(self._folder.below(path), fault)
+        self.hashed += 1
+        self.size_bytes += item.size_bytes
+        self._ticker.tell(f"{self.hashed:,} objects read, {self.size_bytes:,} bytes")
+
+    def _learn_losses(self, index: BackupIndex) -> None:
+        for item in losses_of(self._folder, index):
+            self._is_new("lost", item.where)
+
+    def _is_lost(self, key: str) -> bool:
+        return self._seen.execute("SELECT 1 FROM lost WHERE key = ?", [key]).fetchone() is not None
+
+    def _is_new(self, table: str, key: str) -> bool:
+        statement = f"INSERT OR IGNORE INTO {table} VALUES (?)"  # noqa: S608  one of two words
+        return self._seen.execute(statement, [key]).rowcount == 1
+
+
+def losses_of(folder: BackupFolder, index: BackupIndex) -> Iterator[Damage]:
+    """The objects that were lost before the backup was taken."""
+    for line in lines_of(folder.backup(index.name) / LOSSES, index.files[LOSSES]):
+        yield Damage.model_validate_json(line)
