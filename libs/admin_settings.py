@@ -6,6 +6,8 @@ itself reads is in `libs.settings`.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings
 
@@ -68,6 +70,7 @@ class PublishedPorts(BaseSettings):
     ledger_port: int = 27017
     compute_port: int = 5432
     page_port: int = 3000
+    monitor_port: int = 9790
 
 
 class ImageSettings(BaseSettings):
@@ -77,3 +80,21 @@ class ImageSettings(BaseSettings):
 
     prefix: str = Field(default="spatial-etl", description="a registry may stand before it")
     tag: str = "0.1.0"
+
+
+class MonitorSettings(BaseSettings):
+    """The watcher that serves metrics and health (`python -m libs.monitor`)."""
+
+    model_config = section_config("MONITOR_")
+
+    host: str = Field(default="127.0.0.1", description="the address it listens on")
+    port: int = Field(default=9790, ge=1, le=65535)
+    interval_s: float = Field(default=15.0, ge=1, description="between two looks at a server")
+    timeout_s: float = Field(default=5.0, gt=0, description="for one answer of a server")
+    dagster_url: str = Field(
+        default="http://127.0.0.1:3000", description="Dagster's page, as the watcher reaches it"
+    )
+    compute: bool = Field(default=True, description="false: there is no shared PostGIS to look at")
+    work_dir: Path | None = Field(
+        default=None, description="the runs' scratch space, where its disk can be seen from here"
+    )

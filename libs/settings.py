@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -118,6 +118,9 @@ class EtlSettings(BaseSettings):
     )
     audit_cron: str = "*/30 * * * *"
     dagster_url: str = Field(default="http://127.0.0.1:3000", description="for links people follow")
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="text for people, json for a log collector"
+    )
 
 
 class Settings:

@@ -93,8 +93,8 @@ def test_each_container_gets_only_the_secrets_that_are_its_own(compose):
         "MONGODB_ADMIN_PASSWORD": {"ledger", "ledger-init"},
         "MONGODB_ADMIN_REPLICA_KEY": {"ledger"},
         "LANDING_SECRET_KEY": {"vault-init"},
-        "MINIO_SECRET_KEY": {"vault-init", "user-code"},
-        "POSTGIS_PASSWORD": {"compute", "user-code"},
+        "MINIO_SECRET_KEY": {"vault-init", "user-code", "monitor"},
+        "POSTGIS_PASSWORD": {"compute", "user-code", "monitor"},
         "DAGSTER_POSTGRES_PASSWORD": {"dagster-storage", "user-code", "webserver", "daemon"},
     }
     for variable, services in administrators.items():

@@ -22,6 +22,7 @@ SECTIONS = [
     admin_settings.OrchestratorSettings,
     admin_settings.PublishedPorts,
     admin_settings.ImageSettings,
+    admin_settings.MonitorSettings,
 ]
 LINE = re.compile(r"^(# )?([A-Z][A-Z0-9_]*)=(.*)$")
 
