@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 
@@ -10,6 +11,8 @@ from libs.audit.leftovers import find_leftovers
 from libs.audit.report import AuditReport
 from libs.ingest import Platform
 from libs.models import AuditRecord, utc_now
+
+logger = logging.getLogger(__name__)
 
 
 def audit(platform: Platform, *, repair: bool, verify_bytes: bool = False) -> AuditReport:
@@ -36,6 +39,8 @@ def audit(platform: Platform, *, repair: bool, verify_bytes: bool = False) -> Au
         objects_checked=objects.objects_checked,
         bytes_verified=verify_bytes,
     )
+    for finding in report.findings:
+        logger.warning("%s", finding)
     platform.ledger.record_audit(_record(report, repair=repair, seconds=time.monotonic() - started))
     return report
 

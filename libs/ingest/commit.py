@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 from libs.faultpoints import Point, reach
@@ -9,6 +10,7 @@ from libs.ingest.cleanup import clean_up
 from libs.ingest.errors import HalfUploadedError
 from libs.ingest.platform import Platform
 from libs.ingest.settle import settle
+from libs.ingest.stages import about_stage
 from libs.ingest.values import (
     Committed,
     CommittedAsset,
@@ -17,7 +19,10 @@ from libs.ingest.values import (
     SkippedFile,
     StageOutput,
 )
+from libs.logs import about
 from libs.models import Asset, BatchFile, FileOutcome, RunState, Stage
+
+logger = logging.getLogger(__name__)
 
 
 def commit(platform: Platform, ejected: StageOutput[EjectedAsset]) -> Committed:
@@ -29,6 +34,11 @@ def commit(platform: Platform, ejected: StageOutput[EjectedAsset]) -> Committed:
         CommitUnknownError: the ledger did not say whether it committed, and cannot be asked.
     """
     job = ejected.job
+    with about_stage(job, Stage.COMMIT):
+        return _commit(platform, job, ejected)
+
+
+def _commit(platform: Platform, job: Job, ejected: StageOutput[EjectedAsset]) -> Committed:
     assets = tuple(item.asset for item in ejected.items)
     pictures = [item.picture.read_bytes() if item.picture else None for item in ejected.items]
     started = time.monotonic()
@@ -42,6 +52,9 @@ def commit(platform: Platform, ejected: StageOutput[EjectedAsset]) -> Committed:
         job.fingerprint, job.fence, assets, _files(platform, job, ejected)
     )
     reach(Point.COMMITTED)
+    for asset in assets:
+        with about(dataset=asset.dataset_id, asset_id=asset.id):
+            logger.info("Committed version %d as %s", asset.version, asset.uri)
     detail = ", ".join(f"{asset.dataset_id} v{asset.version}" for asset in assets)
     platform.ledger.stage_ended(job.run_id, Stage.COMMIT, time.monotonic() - started, detail)
     platform.ledger.end_run(job.run_id, RunState.COMMITTED, batch=batch.id)

@@ -16,6 +16,7 @@ from libs.ingest.settle import answer_failure, settle
 from libs.ingest.stages import FilesRejectedError
 from libs.ingest.values import Job, SkippedFile
 from libs.ledger import LeaseLostError
+from libs.logs import about, problem_fields
 from libs.models import Batch, BatchFile, FileOutcome, RunState
 
 logger = logging.getLogger(__name__)
@@ -89,6 +90,7 @@ def end_with(
     Returns the error to raise: for the user's data a `BatchRejectedError` with every problem. When
     the ledger cannot be written now, the lease runs out by itself and the auditor does the rest.
     """
+    _tell(run_id, job, error, state)
     if isinstance(error, BatchRejectedError):
         return error
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
@@ -100,3 +102,14 @@ def end_with(
     except (TransientError, LeaseLostError) as second:
         logger.warning("The end of run %s could not be recorded now: %s", run_id, second)
     return error
+
+
+def _tell(run_id: str, job: Job | None, error: BaseException, state: RunState) -> None:
+    """The log's last line of a run: whose fault it was, and where the error came from."""
+    with about(run_id=run_id, batch=job.fingerprint if job else None):
+        if isinstance(error, InputError):
+            logger.warning("The input cannot be used", extra=problem_fields(error.problems))
+        elif state is RunState.CANCELLED:
+            logger.warning("The run was cancelled")
+        else:
+            logger.error("The run failed: %s", describe_failure(error), exc_info=error)

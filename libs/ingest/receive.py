@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import time
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -16,6 +17,7 @@ from libs.ingest.platform import Platform
 from libs.ingest.settle import settle
 from libs.ingest.values import Ended, FileJob, Job, SkippedFile, StageOutput
 from libs.ledger import BatchEndedError
+from libs.logs import about_from_now_on
 from libs.models import (
     INPUT_FORMATS,
     Batch,
@@ -34,6 +36,8 @@ from libs.models import (
 )
 from libs.transformations import ResolvedRecipe
 
+logger = logging.getLogger(__name__)
+
 Received = StageOutput[FileJob]
 
 
@@ -45,6 +49,7 @@ def receive(platform: Platform, upload: ManifestUpload, run_id: str) -> Received
         ManifestGoneError: it was removed or replaced before it was read.
         BatchBusyError: another run holds the batch's lease.
     """
+    about_from_now_on(run_id=run_id)
     started = time.monotonic()
     ledger = platform.ledger
     ledger.start_run(Run(id=run_id, manifest_key=upload.key, started_at=utc_now()))
@@ -57,6 +62,7 @@ def receive(platform: Platform, upload: ManifestUpload, run_id: str) -> Received
     reach(Point.MANIFEST_READ)
     submission = _judge(platform, upload, body)
     batch = ledger.receive(submission.batch)
+    about_from_now_on(batch_id=batch.batch_id, batch=batch.id)
     reach(Point.BATCH_RECORDED)
     if batch.state is BatchState.REJECTED:
         raise _rejected(platform, batch, run_id)
@@ -70,10 +76,10 @@ def receive(platform: Platform, upload: ManifestUpload, run_id: str) -> Received
     received = submission.claimed(batch, upload, run_id)
     ledger.update_files(batch.id, batch.fence, submission.batch.files)
     ledger.attach_batch(run_id, batch.id)
-    ledger.stage_ended(
-        run_id, Stage.RECEIVE, time.monotonic() - started, f"{len(received.items)} file(s) pinned"
-    )
+    detail = f"{len(received.items)} file(s) pinned"
+    ledger.stage_ended(run_id, Stage.RECEIVE, time.monotonic() - started, detail)
     reach(Point.RECEIVE_ENDED)
+    logger.info("%s: %s", Stage.RECEIVE.value, detail)
     return received
 
 
@@ -92,6 +98,7 @@ def _already_ended(platform: Platform, batch: Batch, run_id: str) -> Ended:
     if batch.settled_at is None:
         settle(platform, batch)
     platform.ledger.end_run(run_id, RunState.NOTHING_TO_DO, batch=batch.id)
+    logger.info("Nothing to do: the same submission is %s", batch.state.value)
     return Ended(batch=batch, run_id=run_id)
 
 

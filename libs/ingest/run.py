@@ -11,6 +11,7 @@ from libs.ingest.platform import Platform
 from libs.ingest.receive import receive
 from libs.ingest.transform import transform
 from libs.ingest.values import Committed, Ended, Job
+from libs.logs import about
 from libs.models import ManifestUpload
 
 
@@ -22,6 +23,11 @@ def run_upload(platform: Platform, upload: ManifestUpload, run_id: str) -> Commi
         TransientError: a server was away; the batch is `failed` and may be run again.
         OperatorError: a person must look; likewise.
     """
+    with about(run_id=run_id):
+        return _run(platform, upload, run_id)
+
+
+def _run(platform: Platform, upload: ManifestUpload, run_id: str) -> Committed | Ended:
     job: Job | None = None
     try:
         received = receive(platform, upload, run_id)

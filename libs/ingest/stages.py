@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import logging
 import threading
 import time
@@ -12,9 +13,11 @@ from typing import TypeVar
 
 from libs.errors import InputError, Problem, TransientError
 from libs.faultpoints import Point, reach
+from libs.ingest.drafts import asset_id
 from libs.ingest.platform import Platform
 from libs.ingest.values import FileJob, ItemT, Job, SkippedFile, StageOutput
 from libs.ledger import LeaseLostError
+from libs.logs import about, problem_fields
 from libs.models import Frozen, OnError, Stage
 
 logger = logging.getLogger(__name__)
@@ -28,6 +31,12 @@ class StageNote:
     detail: str = ""
 
 
+def about_stage(job: Job, stage: Stage) -> contextlib.AbstractContextManager[None]:
+    """Log lines written inside are about this stage of this job."""
+    names = {"batch_id": job.manifest.batch_id, "batch": job.fingerprint}
+    return about(run_id=job.run_id, stage=stage.value, **names)
+
+
 @contextlib.contextmanager
 def running(platform: Platform, job: Job, stage: Stage) -> Iterator[StageNote]:
     """Around the work of one stage.
@@ -35,6 +44,11 @@ def running(platform: Platform, job: Job, stage: Stage) -> Iterator[StageNote]:
     Raises:
         LeaseLostError: another run has taken the batch over; what this one did does not count.
     """
+    with about_stage(job, stage):
+        yield from _running(platform, job, stage)
+
+
+def _running(platform: Platform, job: Job, stage: Stage) -> Iterator[StageNote]:
     note = StageNote()
     started = time.monotonic()
     platform.ledger.renew(job.fingerprint, job.fence, platform.limits.lease_s)
@@ -62,7 +76,10 @@ def _lease_kept(platform: Platform, job: Job) -> Iterator[None]:
             except TransientError as error:  # the next turn may succeed before the lease ends
                 logger.warning("The lease could not be renewed just now: %s", error)
 
-    keeper = threading.Thread(target=keep, name=f"lease-{job.run_id}", daemon=True)
+    context = contextvars.copy_context()  # so that its lines too say what they are about
+    keeper = threading.Thread(
+        target=context.run, args=(keep,), name=f"lease-{job.run_id}", daemon=True
+    )
     keeper.start()
     try:
         yield
@@ -90,18 +107,25 @@ def each(
     items: list[ItemT] = []
     bad: list[SkippedFile] = []
     for item in previous.items:
-        try:
-            items.append(act(item))
-        except InputError as error:
-            work = work_of(item)
-            problems = tuple(_of_file(work, problem) for problem in error.problems)
-            bad.append(SkippedFile(index=work.index, problems=problems))
-        else:
-            reach(done)
+        work = work_of(item)
+        with _about_file(previous.job, work):
+            try:
+                items.append(act(item))
+            except InputError as error:
+                problems = tuple(_of_file(work, problem) for problem in error.problems)
+                bad.append(SkippedFile(index=work.index, problems=problems))
+                logger.warning("The file cannot be used", extra=problem_fields(problems))
+            else:
+                reach(done)
     skipped = (*previous.skipped, *bad)
     if bad and (previous.job.manifest.on_error is OnError.REJECT_BATCH or not items):
         raise FilesRejectedError(skipped)
     return StageOutput(job=previous.job, items=tuple(items), skipped=skipped)
+
+
+def _about_file(job: Job, work: FileJob) -> contextlib.AbstractContextManager[None]:
+    path = work.file.path
+    return about(dataset=work.dataset_id, asset_id=asset_id(job.fingerprint, path), file=path)
 
 
 def _of_file(work: FileJob, problem: Problem) -> Problem:
