@@ -4,5 +4,8 @@ from __future__ import annotations
 
 from etl_pipelines.environment import load_environment
 from etl_pipelines.factory import build_definitions, resources_from_environment
+from etl_pipelines.logs import configure_process
 
-defs = build_definitions(load_environment().etl, resources_from_environment())
+limits = load_environment().etl
+configure_process(limits.log_format)
+defs = build_definitions(limits, resources_from_environment())

@@ -6,6 +6,7 @@ from dagster import Definitions, EnvVar, ResourceDefinition
 
 from etl_pipelines.io import run_memory_io
 from etl_pipelines.jobs import audit_job, ingest_job
+from etl_pipelines.logs import CONSOLE, console_logger
 from etl_pipelines.resources import (
     GDALResource,
     MinIOResource,
@@ -65,4 +66,5 @@ def build_definitions(
         ],
         schedules=[build_audit_schedule(limits)],
         resources=resources,
+        loggers={CONSOLE: console_logger},
     )

@@ -25,6 +25,7 @@ from dagster import (
 from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 
 from etl_pipelines.jobs import UPLOAD_TAG, ingest_job
+from etl_pipelines.logs import RUN_LOGGERS
 from etl_pipelines.ops.validate_op import UploadConfig
 from etl_pipelines.resources import PlatformResource
 from etl_pipelines.run_tags import RunSizes, run_tags
@@ -143,6 +144,6 @@ def _request(
     }
     return RunRequest(
         run_key=upload.run_key + suffix,
-        run_config=RunConfig(ops={"validate": UploadConfig.of(upload)}),
+        run_config=RunConfig(ops={"validate": UploadConfig.of(upload)}, loggers=RUN_LOGGERS),
         tags={**run_tags(seen, sizes), **own},
     )
