@@ -13,7 +13,7 @@ from libs.backup.damages import Damages
 from libs.backup.errors import BackupFolderError, DamagedBackupError
 from libs.backup.files import lines_of
 from libs.backup.folder import BackupFolder
-from libs.backup.index import LOSSES, OBJECTS, BackupIndex, StoredObject
+from libs.backup.index import LOSSES, OBJECTS, BackupIndex, FileRecord, StoredObject
 from libs.backup.progress import Tell, Ticker
 from libs.backup.reports import CheckReport, Damage
 from libs.spatial_utils.hashing import sha256_of_file
@@ -63,26 +63,21 @@ def check_files(folder: BackupFolder, index: BackupIndex, damages: Damages) -> b
     before = damages.count
     for name, record in index.files.items():
         path = folder.backup(index.name) / name
-        if not path.is_file():
-            damages.add(folder.below(path), "is missing.")
-        elif path.stat().st_size != record.size_bytes:
-            size = path.stat().st_size
-            damages.add(folder.below(path), f"has {size} bytes instead of {record.size_bytes}.")
-        elif sha256_of_file(path) != record.sha256:
-            damages.add(folder.below(path), "has other bytes than were written (SHA-256).")
+        fault = fault_of(path, record, read=True)
+        if fault is not None:
+            damages.add(folder.below(path), fault)
     return damages.count == before
 
 
-def fault_of(folder: BackupFolder, item: StoredObject, *, read: bool) -> str | None:
-    """What is wrong with an object's file; `read`: hash its bytes, not only look at its size."""
-    path = folder.object(item.key)
+def fault_of(path: Path, wanted: FileRecord | StoredObject, *, read: bool) -> str | None:
+    """What is wrong with a file; `read`: hash its bytes, not only look at its size."""
     if not path.is_file():
         return "is missing."
     size = path.stat().st_size
-    if size != item.size_bytes:
-        return f"has {size} bytes instead of {item.size_bytes}."
-    if read and sha256_of_file(path) != item.sha256:
-        return f"has other bytes than were committed (SHA-256 {item.sha256})."
+    if size != wanted.size_bytes:
+        return f"has {size} bytes instead of {wanted.size_bytes}."
+    if read and sha256_of_file(path) != wanted.sha256:
+        return f"has other bytes than were written: its SHA-256 is not {wanted.sha256}."
     return None
 
 
@@ -113,7 +108,7 @@ class _Objects:
         if self._is_lost(item.key) and not path.exists():
             self.losses += 1
             return
-        fault = fault_of(self._folder, item, read=True)
+        fault = fault_of(path, item, read=True)
         if fault is not None:
             self._damages.add(self._folder.below(path), fault)
         self.hashed += 1

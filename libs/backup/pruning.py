@@ -3,46 +3,62 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 
+from libs.backup.check import fault_of
 from libs.backup.copying import stored_objects
+from libs.backup.errors import DamagedBackupError
 from libs.backup.folder import BackupFolder
 from libs.backup.index import OBJECTS
 from libs.backup.progress import Tell
-from libs.backup.reports import Pruned
+from libs.backup.reports import Damage, Pruned
+
+_NOTHING_REMOVED = "The new backup is taken and whole, and nothing was removed (--keep)."
 
 
 def prune(folder: BackupFolder, keep: int, tell: Tell) -> Pruned:
     """Keep the newest `keep` backups, at least one.
 
-    Every list of objects that stays is read to its end and found whole before any object is
-    removed. Raises `BackupError` when one is damaged; then all objects stay.
+    Every list of objects that stays is found whole before anything is removed; one that is damaged
+    is a `DamagedBackupError`.
     """
-    gone = folder.names()[: -max(keep, 1)]
-    for name in gone:
-        folder.remove(name)
+    names = folder.names()
+    gone, kept = names[: -max(keep, 1)], names[-max(keep, 1) :]
     if not gone:
         return Pruned()
-    count = size = 0
-    with closing(_named(folder)) as named:
-        for path in folder.objects():
-            found = named.execute("SELECT 1 FROM named WHERE key = ?", [folder.key_of(path)])
-            if found.fetchone() is None:
-                size += path.stat().st_size
-                path.unlink()
-                count += 1
+    with closing(_named(folder, kept)) as named:
+        for name in gone:
+            folder.remove(name)
+        count, size = _remove_others(folder, named)
     tell(f"Backups removed: {', '.join(gone)}; objects that no other one names: {count:,}.")
     return Pruned(backups=tuple(gone), objects=count, size_bytes=size)
 
 
-def _named(folder: BackupFolder) -> sqlite3.Connection:
+def _named(folder: BackupFolder, names: Sequence[str]) -> sqlite3.Connection:
     """The keys that the backups name, in a database on the disk that is gone when it is closed."""
     database = sqlite3.connect("")
     database.execute("CREATE TABLE named (key TEXT PRIMARY KEY) WITHOUT ROWID")
-    for name in folder.names():
-        record = folder.index(name).files[OBJECTS]
-        objects = stored_objects(folder.backup(name) / OBJECTS, record)
+    for name in names:
+        path, record = folder.backup(name) / OBJECTS, folder.index(name).files[OBJECTS]
+        fault = fault_of(path, record, read=True)
+        if fault is not None:
+            damage = Damage(where=folder.below(path), what=fault)
+            raise DamagedBackupError(folder.root, [damage], 1, _NOTHING_REMOVED)
         database.executemany(
-            "INSERT OR IGNORE INTO named VALUES (?)", ((item.key,) for item in objects)
+            "INSERT OR IGNORE INTO named VALUES (?)",
+            ((item.key,) for item in stored_objects(path, record)),
         )
     return database
+
+
+def _remove_others(folder: BackupFolder, named: sqlite3.Connection) -> tuple[int, int]:
+    """How many objects went, and their bytes."""
+    count = size = 0
+    for path in folder.objects():
+        found = named.execute("SELECT 1 FROM named WHERE key = ?", [folder.key_of(path)])
+        if found.fetchone() is None:
+            size += path.stat().st_size
+            path.unlink()
+            count += 1
+    return count, size

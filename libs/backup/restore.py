@@ -123,6 +123,7 @@ class _Work:
         self._index = index
         self._wishes = wishes
         self._tell = tell
+        self._is_new = False
         self._objects = Returning(folder, index, platform.vault, platform.lake_bucket)
         self._reason = (
             f"The platform was restored from the backup of {index.taken_at:%Y-%m-%d %H:%M:%S}Z. "
@@ -140,7 +141,8 @@ class _Work:
 
     def begin(self, damages: Damages) -> str:
         """Look the backup over, then claim the platform; returns the restore's id."""
-        if self._ledger.restore_under_way() is None:
+        self._is_new = self._ledger.restore_under_way() is None
+        if self._is_new:
             self._require_empty_lake()
         files = Damages()
         if not check_files(self._folder, self._index, files):
@@ -162,7 +164,7 @@ class _Work:
     def return_objects(self, damages: Damages) -> Returned:
         self._tell(f"Restoring {self._index.objects:,} objects.")
         found = Damages()
-        returned = self._objects.put_back(found, self._tell)
+        returned = self._objects.put_back(found, self._tell, lake_is_empty=self._is_new)
         damages.first, damages.count = found.first, found.count
         self._judge(damages, _GO_ON)
         return returned

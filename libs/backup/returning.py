@@ -37,14 +37,14 @@ class Returning:
         for item in self._objects():
             self._judge(item, damages, read=False)
 
-    def put_back(self, damages: Damages, tell: Tell) -> Returned:
+    def put_back(self, damages: Damages, tell: Tell, *, lake_is_empty: bool) -> Returned:
         """Store each object with its metadata. One that is damaged is named, and left out.
 
         An object that is in the lake already was put there whole by a try that was broken off.
         """
         returned, ticker = Returned(), Ticker(tell)
         for item in self._objects():
-            if self._is_there(item):
+            if not lake_is_empty and self._is_there(item):
                 returned.there_already += 1
             elif self._judge(item, damages, read=True):
                 self._put(item)
@@ -58,9 +58,10 @@ class Returning:
         return stored_objects(path, self.index.files[OBJECTS])
 
     def _judge(self, item: StoredObject, damages: Damages, *, read: bool) -> bool:
-        fault = fault_of(self.folder, item, read=read)
+        path = self.folder.object(item.key)
+        fault = fault_of(path, item, read=read)
         if fault is not None:
-            damages.add(self.folder.below(self.folder.object(item.key)), fault)
+            damages.add(self.folder.below(path), fault)
         return fault is None
 
     def _is_there(self, item: StoredObject) -> bool:

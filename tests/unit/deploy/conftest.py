@@ -39,6 +39,13 @@ def _render(overlay: str) -> str:
     return done.stdout
 
 
+def template_of(item: dict) -> dict | None:
+    """The template of the pods that an object makes; None: it makes none."""
+    spec = item.get("spec", {})
+    spec = spec.get("jobTemplate", {}).get("spec", spec)
+    return spec["template"] if isinstance(spec.get("template"), dict) else None
+
+
 @pytest.fixture(params=OVERLAYS)
 def overlay(request) -> str:
     return request.param

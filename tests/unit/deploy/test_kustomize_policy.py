@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
+from pathlib import Path
 
 import kubernetes_validate
 import pytest
 import yaml
+
+from tests.unit.deploy.conftest import template_of
 
 PINNED = re.compile(r"[a-z0-9./-]+:(?!latest$)[A-Za-z0-9._-]*\d[A-Za-z0-9._-]*")
 VERSIONS = ("1.30", "1.37")
@@ -15,8 +19,8 @@ VERSIONS = ("1.30", "1.37")
 
 
 def pod_of(item):
-    spec = item.get("spec", {})
-    return spec["template"]["spec"] if isinstance(spec.get("template"), dict) else None
+    template = template_of(item)
+    return template["spec"] if template else None
 
 
 def pods(objects):
@@ -72,7 +76,7 @@ def test_each_container_is_pinned_bounded_and_probed(objects):
         assert PINNED.fullmatch(container["image"]), f"{name}: {container['image']}"
         resources = container["resources"]
         assert {"cpu", "memory"} <= set(resources["limits"]) & set(resources["requests"]), name
-        if kind != "Job":
+        if kind not in ("Job", "CronJob"):
             assert {"startupProbe", "livenessProbe"} <= set(container), name
             sidecar = container.get("restartPolicy") == "Always"
             assert sidecar or "readinessProbe" in container, name
@@ -131,7 +135,7 @@ def test_each_label_that_grants_access_has_a_policy_and_each_policy_a_pod(overla
         label.removeprefix("spatial-etl/uses-")
         for item in objects
         if pod_of(item)
-        for label in item["spec"]["template"]["metadata"]["labels"]
+        for label in template_of(item)["metadata"]["labels"]
         if label.startswith("spatial-etl/uses-")
     }
     if overlay == "prod":
@@ -140,7 +144,7 @@ def test_each_label_that_grants_access_has_a_policy_and_each_policy_a_pod(overla
 
 
 def test_a_service_leads_to_pods_and_a_port_of_theirs(objects):
-    labelled = [it["spec"]["template"] for it in objects if pod_of(it)]
+    labelled = [template_of(it) for it in objects if pod_of(it)]
     for name, service in by_kind(objects, "Service").items():
         selector = service["spec"]["selector"]
         found = [t for t in labelled if selector.items() <= t["metadata"]["labels"].items()]
@@ -217,3 +221,46 @@ def test_the_secrets_that_the_script_prints_are_valid_and_new_each_time(root):
     for old, new in zip(first, second, strict=True):
         kubernetes_validate.validate(old, VERSIONS[-1], strict=True)
         assert old["stringData"] != new["stringData"]
+
+
+def test_backups_are_taken_where_data_counts_one_at_a_time(overlay, objects):
+    jobs = {name: it["spec"] for name, it in by_kind(objects, "CronJob").items()}
+    assert set(jobs) == (set() if overlay == "dev" else {"backup", "backup-check", "restore"})
+    for name, spec in jobs.items():
+        assert spec["concurrencyPolicy"] == "Forbid" and spec["timeZone"] == "Etc/UTC"
+        assert spec["suspend"] is (name == "restore"), "a restore is never begun by a clock"
+        assert spec["jobTemplate"]["spec"]["activeDeadlineSeconds"]
+        (pod,) = (pod_of(it) for it in objects
+                  if it["kind"] == "CronJob" and it["metadata"]["name"] == name)  # fmt: skip
+        (volume,) = (it for it in pod["volumes"] if "persistentVolumeClaim" in it)
+        claim = volume["persistentVolumeClaim"]["claimName"]
+        assert claim in by_kind(objects, "PersistentVolumeClaim")
+        (container,) = pod["containers"]
+        (mount,) = (it for it in container["volumeMounts"] if it["name"] == volume["name"])
+        assert mount["mountPath"] in container["args"]
+        assert mount.get("readOnly", False) is (name != "backup")
+
+
+def test_the_commands_of_the_backup_jobs_are_ones_that_the_program_knows(overlay, objects):
+    for name, it in by_kind(objects, "CronJob").items():
+        (container,) = pod_of(it)["containers"]
+        program, command, _folder, *options = container["args"]
+        shown = subprocess.run(
+            [Path(sys.executable).with_name(program), command, "--help"],
+            capture_output=True, text=True, check=True,
+        ).stdout  # fmt: skip
+        assert all(word in shown for word in options if word.startswith("--")), name
+
+
+def test_a_backup_gets_no_more_secrets_than_it_needs(objects):
+    jobs = by_kind(objects, "CronJob")
+    given = {
+        name: {source["secretRef"]["name"] for source in container.get("envFrom", [])
+               if "secretRef" in source}
+        for name, it in jobs.items()
+        for container in pod_of(it)["containers"]
+    }  # fmt: skip
+    if given:
+        assert given["backup"] == {"vault-pipeline", "ledger-pipeline"}
+        assert given["backup-check"] == set()
+        assert given["restore"] == {"vault-pipeline", "ledger-pipeline", "compute-pipeline"}

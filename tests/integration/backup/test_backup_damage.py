@@ -1,0 +1,206 @@
+"""Damaged, crowded and wrong folders of backups; losses; old backups that go."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+
+from libs.audit import FindingKind, audit
+from libs.backup import (
+    BackupBusyError,
+    BackupFolderError,
+    DamagedBackupError,
+    NoRoomError,
+    Wishes,
+    check_backup,
+    restore_backup,
+    take_backup,
+)
+from libs.backup.folder import BackupFolder
+from libs.ledger import LedgerRestoringError, OtherRestoreError
+from tests.faults.stores import LAKE
+from tests.integration.backup.conftest import drop_ledger, lines, new_ledger, newest, place
+
+pytestmark = pytest.mark.integration
+SPATIAL_ETL = Path(sys.executable).with_name("spatial-etl")
+
+
+@pytest.fixture
+def copy(rehearsal, tmp_path):
+    """A copy of the rehearsal's folder, to do harm to."""
+    folder = tmp_path / "copy"
+    shutil.copytree(rehearsal.folder, folder)
+    return folder
+
+
+def an_object(folder):
+    """The path of an object below the folder, and its asset."""
+    asset = lines(newest(folder) / "assets.jsonl")[0]
+    return folder / "objects" / asset["s3_key"], asset
+
+
+def flip(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def cut(path):
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size - 10)
+
+
+def spatial_etl(place, *arguments):
+    return subprocess.run(
+        [SPATIAL_ETL, "--env-file", place.file, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+HARM = {
+    "a flipped byte in an object": (lambda folder: an_object(folder)[0], flip),
+    "a missing object": (lambda folder: an_object(folder)[0], Path.unlink),
+    "an object that is cut off": (lambda folder: an_object(folder)[0], cut),
+    "a flipped byte in the assets": (lambda folder: newest(folder) / "assets.jsonl", flip),
+    "batches that are cut off": (lambda folder: newest(folder) / "batches.jsonl", cut),
+    "no runs": (lambda folder: newest(folder) / "runs.jsonl", Path.unlink),
+    "an index that is cut off": (lambda folder: newest(folder) / "index.json", cut),
+    "no index": (lambda folder: newest(folder) / "index.json", Path.unlink),
+}
+
+
+@pytest.mark.parametrize("harm", HARM)
+def test_damage_is_found_and_refused_by_name_and_nothing_becomes_visible(copy, harm, target):
+    place_of, act = HARM[harm]
+    path = place_of(copy)
+    act(path)
+    name = path.relative_to(copy).as_posix()
+    found = check_backup(copy)
+    assert name in [damage.where for damage in found.damages]
+    assert newest(copy).name not in found.backups or "objects/" in name
+    with target.platform() as platform:
+        with pytest.raises(DamagedBackupError) as caught:
+            restore_backup(platform, copy, Wishes())
+        assert name in str(caught.value)
+    for collection in ("batches", "assets", "datasets", "runs"):
+        assert not target.collection(collection)
+
+
+def test_after_damage_was_mended_the_same_command_goes_on(copy, rehearsal, target):
+    path, _ = an_object(copy)
+    flip(path)
+    with target.platform() as platform:
+        with pytest.raises(DamagedBackupError, match="--accept-losses"):
+            restore_backup(platform, copy, Wishes())
+        with pytest.raises(LedgerRestoringError):
+            audit(platform, repair=True)
+        with pytest.raises(OtherRestoreError):
+            restore_backup(platform, copy, Wishes(version_gap=3))
+        shutil.copy(rehearsal.folder / path.relative_to(copy), path)
+        report = restore_backup(platform, copy, Wishes())
+        assert report.objects_restored == 1
+        assert report.objects_there_already == rehearsal.later.objects - 1
+        assert not audit(platform, repair=False, verify_bytes=True).findings
+
+
+def test_what_is_lost_can_be_accepted_and_is_then_reported_and_never_hidden(copy, target):
+    path, asset = an_object(copy)
+    path.unlink()
+    with target.platform() as platform:
+        report = restore_backup(platform, copy, Wishes(accept_losses=True))
+        assert [loss.where for loss in report.losses] == [path.relative_to(copy).as_posix()]
+        (finding,) = audit(platform, repair=False, verify_bytes=True).findings
+    assert finding.kind is FindingKind.MISSING_OBJECT
+    assert asset["s3_key"] in finding.subject
+
+
+def test_an_object_that_the_lake_has_lost_does_not_keep_the_others_from_being_backed_up(
+    rehearsal, target, tmp_path
+):
+    with target.platform() as platform:
+        restore_backup(platform, rehearsal.folder, Wishes())
+    gone, altered = sorted(target.stores.keys(LAKE))[:2]
+    target.stores.vault.remove_object(LAKE, gone)
+    body = os.urandom(target.stores.vault.stat_object(LAKE, altered).size)
+    with target.platform() as platform:
+        platform.vault.put_bytes(LAKE, altered, body)
+    ended = spatial_etl(target, "backup", tmp_path / "b", "--json")
+    assert ended.returncode == 6, ended.stderr
+    report = json.loads(ended.stdout)
+    assert {loss["where"] for loss in report["losses"]} == {gone, altered}
+    assert report["objects_copied"] == report["objects"] - 2
+    checked = spatial_etl(target, "backup", tmp_path / "b", "--check", "--json")
+    assert checked.returncode == 0, checked.stderr
+    assert json.loads(checked.stdout)["losses_count"] == 2
+
+
+def test_only_one_backup_works_on_a_folder(copy, source):
+    with BackupFolder.for_writing(copy), pytest.raises(BackupBusyError, match="Wait"):
+        take_backup(source.settings, copy)
+    with BackupFolder.for_reading(copy), BackupFolder.for_reading(copy):
+        with pytest.raises(BackupBusyError):
+            take_backup(source.settings, copy)
+        check_backup(copy)
+
+
+def test_a_folder_of_other_things_and_one_of_another_ledger_are_left_alone(copy, source, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "thesis.txt").write_text("mine")
+    with pytest.raises(BackupFolderError, match="thesis"):
+        take_backup(source.settings, other)
+    assert [path.name for path in other.iterdir()] == ["thesis.txt"]
+    with pytest.raises(BackupFolderError, match="no folder of backups"):
+        check_backup(other)
+    time.sleep(0.01)  # ledgers differ in the millisecond of their first shape
+    stranger = new_ledger(
+        place(source.env, tmp_path, MONGODB_DATABASE=f"spatial_etl_{uuid.uuid4().hex[:8]}")
+    )
+    with pytest.raises(BackupFolderError, match=source.env["MONGODB_DATABASE"]):
+        take_backup(stranger.settings, copy, keep=1)
+    drop_ledger(stranger)
+    assert len(check_backup(copy).backups) == 2
+
+
+def test_a_disk_that_is_too_small_is_told_before_anything_is_copied(source, tmp_path):
+    small = place(source.env, tmp_path, ETL_MIN_FREE_BYTES=str(10**15))
+    small.stores.close()
+    with pytest.raises(NoRoomError, match="ETL_MIN_FREE_BYTES"):
+        take_backup(small.settings, tmp_path / "b")
+    assert not list((tmp_path / "b" / "objects").iterdir())
+    with pytest.raises(BackupFolderError, match="no backup that was finished"):
+        check_backup(tmp_path / "b")
+
+
+def test_old_backups_go_and_take_only_objects_that_no_other_one_names(copy, source):
+    stale = copy / "objects" / "P" / "d" / "v1" / "d-000000000000.parquet"
+    stale.parent.mkdir(parents=True)
+    stale.write_bytes(b"of a backup that was removed")
+    first, second = sorted(path.name for path in (copy / "ledger").iterdir())
+    report = take_backup(source.settings, copy, keep=2)
+    assert report.pruned.backups == (first,)
+    assert not stale.exists() and report.pruned.objects == 1
+    whole = check_backup(copy)
+    assert whole.backups == (second, report.name)
+    assert whole.damages_count == 0 and whole.objects == report.objects
+
+
+def test_nothing_is_removed_while_a_list_that_stays_is_damaged(copy, source):
+    before = {path for path in copy.rglob("*") if path.is_file()}
+    damaged = newest(copy) / "objects.jsonl"
+    flip(damaged)
+    with pytest.raises(DamagedBackupError, match="nothing was removed") as caught:
+        take_backup(source.settings, copy, keep=2)
+    assert damaged.relative_to(copy).as_posix() in str(caught.value)
+    assert before <= {path for path in copy.rglob("*") if path.is_file()}
+    assert len(list((copy / "ledger").iterdir())) == 3
