@@ -26,9 +26,10 @@ def ask(url: str, query: str, timeout_s: float) -> dict[str, Any]:
     body = json.dumps({"query": query}).encode()
     try:
         status, answer = request(url, "POST", "/graphql", timeout_s, body)
-        data = json.loads(answer).get("data") if status == 200 else None
+        parsed = json.loads(answer) if status == 200 else None
     except ValueError as error:
         raise PageAwayError(f"Dagster's page at {url} answers with no JSON.") from error
+    data = parsed.get("data") if isinstance(parsed, dict) else None
     if not isinstance(data, dict):
         raise PageAwayError(f"Dagster's page answers {status}")
     return data
@@ -40,8 +41,8 @@ def request(
     """Status and body; raise `PageAwayError` when nothing answers in time."""
     place = urlsplit(url)
     kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
-    if place.scheme not in kinds or not place.netloc:
-        raise ConfigError(f"{url!r} is no address of Dagster's page: it begins with http://.")
+    if place.scheme not in kinds or not place.netloc or "@" in place.netloc:
+        raise ConfigError("Dagster's address must be http:// or https:// and a host, no password.")
     connection = kinds[place.scheme](place.netloc, timeout=timeout_s)
     try:
         headers = {"Content-Type": "application/json"}

@@ -42,6 +42,9 @@ def settings_of(paths: StackPaths, identity: Identity) -> dict[str, str]:
         **({"ETL_RECIPES_DIR": str(recipes)} if recipes.is_dir() else {}),
         "ETL_WORKERS": str(len(os.sched_getaffinity(0))),
         "ETL_DAGSTER_URL": dagster_url(identity),
+        "MONITOR_PORT": str(identity.ports.monitor),
+        "MONITOR_DAGSTER_URL": dagster_url(identity),
+        "MONITOR_WORK_DIR": str(paths.work),
     }
 
 

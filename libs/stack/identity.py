@@ -50,6 +50,7 @@ class Ports(BaseModel):
     ledger: int
     compute: int
     webserver: int
+    monitor: int
 
 
 class Identity(BaseModel):
@@ -76,11 +77,12 @@ def load(paths: StackPaths) -> Identity | None:
     if not text:
         return None
     content = json.loads(text)
-    # Stacks made before the vault had a front know no such port.
-    content["ports"].setdefault("gateway", 0)
+    # Stacks made before the vault had a front, or there was a watcher, know no such port.
+    new = [name for name in Ports.model_fields if name not in content["ports"]]
+    content["ports"] |= dict.fromkeys(new, 0)
     identity = Identity.model_validate(content)
-    if identity.ports.gateway == 0:
-        identity = with_free_port(identity, "gateway")
+    for name in new:
+        identity = with_free_port(identity, name)
         save(paths, identity)
     return identity
 

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from libs.errors import TransientError
+from libs.monitor import dagster_page
 from libs.stack.env_file import LAKE_BUCKET
 from libs.stack.identity import Account, Identity
 from libs.stack.paths import StackPaths
@@ -37,6 +39,7 @@ def probes(paths: StackPaths, identity: Identity) -> Mapping[str, Probe]:
         "webserver": lambda: webserver(ports.webserver),
         "code": lambda: code(ports.webserver, paths.socket("code")),
         "daemon": lambda: daemon(ports.webserver),
+        "monitor": lambda: _page(ports.monitor, "/healthz"),
     }
 
 
@@ -110,9 +113,13 @@ def ledger(port: int, account: Account) -> str | None:
 
 def webserver(port: int) -> str | None:
     """Dagster's page."""
+    return _page(port, "/server_info")
+
+
+def _page(port: int, path: str) -> str | None:
     try:
-        status, _ = _http(port, "GET", "/server_info")
-    except (OSError, http.client.HTTPException) as error:
+        status, _ = dagster_page.request(f"http://127.0.0.1:{port}", "GET", path, _TIMEOUT_S)
+    except TransientError as error:
         return str(error)
     return None if status == 200 else f"answers {status}"
 
@@ -159,18 +166,6 @@ def daemon(port: int) -> str | None:
 
 def _graphql(port: int, query: str) -> dict[str, Any] | str:
     try:
-        status, body = _http(port, "POST", "/graphql", json.dumps({"query": query}))
-        data = json.loads(body).get("data") if status == 200 else None
-    except (OSError, http.client.HTTPException, ValueError) as error:
+        return dagster_page.ask(f"http://127.0.0.1:{port}", query, _TIMEOUT_S)
+    except TransientError as error:
         return str(error)
-    return data if isinstance(data, dict) else f"Dagster's page answers {status}"
-
-
-def _http(port: int, method: str, path: str, body: str | None = None) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_S)
-    try:
-        connection.request(method, path, body, {"Content-Type": "application/json"})
-        response = connection.getresponse()
-        return response.status, response.read()
-    finally:
-        connection.close()

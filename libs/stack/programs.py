@@ -27,6 +27,8 @@ STACK_VARIABLE = "SPATIAL_ETL_STACK_STATE"
 
 _PIPELINE_CODE = ("libs/**/*.py", "services/dagster/etl_pipelines/**/*.py")
 """A change of it is a reason to start the code server anew."""
+_MONITOR_CODE = ("libs/**/*.py",)
+"""The same for the watcher."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Program:
     stop_as_group: bool = False
     """True: its children are told to stop as well, the runs of the code server say."""
     is_store: bool = True
-    """False: one of Dagster's, which `up(dagster=False)` leaves as it is."""
+    """False: Dagster's or the watcher, which `up(dagster=False)` leaves as they are."""
 
 
 def venv_program(name: str) -> str:
@@ -123,7 +125,7 @@ def table(paths: StackPaths, identity: Identity) -> tuple[Program, ...]:
     """Every program of the stack, stores first."""
     vault, front = _vault(paths, identity), _front(identity)
     stores = (_compute(identity), vault, front, _ledger(paths, identity))
-    return (*stores, *_orchestrator(paths, identity))
+    return (*stores, *_orchestrator(paths, identity), _monitor(paths, identity))
 
 
 def _compute(identity: Identity) -> Program:
@@ -190,6 +192,22 @@ def _ledger(paths: StackPaths, identity: Identity) -> Program:
         start_order=30,
         environment={"PYTHONUNBUFFERED": "1"},
         folder=paths.state,
+    )
+
+
+def _monitor(paths: StackPaths, identity: Identity) -> Program:
+    return Program(
+        name="monitor",
+        what="Metrics for Prometheus, and health",
+        command=(sys.executable, "-m", "libs.monitor"),
+        address=f"127.0.0.1:{identity.ports.monitor}",
+        start_order=70,
+        environment={
+            ENV_FILE_VARIABLE: str(paths.env_file),
+            "SPATIAL_ETL_CODE_DIGEST": code_digest(_MONITOR_CODE),
+        },
+        folder=PROJECT,
+        is_store=False,
     )
 
 

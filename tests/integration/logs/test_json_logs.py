@@ -1,4 +1,4 @@
-"""The log of a run in its own process: all of it JSON lines, Dagster's too, whatever becomes of it."""
+"""The log of a run in its own process: all of it JSON lines, Dagster's too, whatever it says."""
 
 from __future__ import annotations
 

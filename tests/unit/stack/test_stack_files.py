@@ -65,17 +65,20 @@ def test_ports_and_passwords_are_kept(paths):
     made = identity.create(paths, paths.compute)
     assert identity.load(paths) == made
     assert mode(paths.identity) == 0o600
-    assert len(set(dict(made.ports).values())) == 5
+    assert len(set(dict(made.ports).values())) == 6
 
 
-def test_a_stack_from_before_the_vaults_front_gets_a_port_for_the_gateway(paths):
+@pytest.mark.parametrize("unknown", [["monitor"], ["gateway", "monitor"]])
+def test_a_stack_from_before_a_server_was_added_gets_a_port_for_it(paths, unknown):
     made = identity.create(paths, paths.compute)
     older = json.loads(paths.identity.read_text())
-    del older["ports"]["gateway"]
+    for server in unknown:
+        del older["ports"][server]
     paths.identity.write_text(json.dumps(older))
     loaded = identity.load(paths)
     assert loaded == identity.load(paths)
-    assert loaded.ports.gateway not in {0, made.ports.vault, made.ports.ledger}
+    ports = dict(loaded.ports)
+    assert 0 not in ports.values() and len(set(ports.values())) == 6
     assert loaded.ports.vault == made.ports.vault
 
 
