@@ -7,7 +7,7 @@ import re
 import pytest
 import yaml
 
-ONE_SHOT = {"vault-init", "ledger-init"}
+ONE_SHOT = {"vault-init", "ledger-init", "backup"}
 PINNED = re.compile(r".+:(?!latest$)[A-Za-z0-9._-]*\d[A-Za-z0-9._-]*")
 MUST_BE_GIVEN = re.compile(r"\$\{[A-Z0-9_]+:\?[^}]+\}")
 
@@ -93,7 +93,7 @@ def test_each_container_gets_only_the_secrets_that_are_its_own(compose):
         "MONGODB_ADMIN_PASSWORD": {"ledger", "ledger-init"},
         "MONGODB_ADMIN_REPLICA_KEY": {"ledger"},
         "LANDING_SECRET_KEY": {"vault-init"},
-        "MINIO_SECRET_KEY": {"vault-init", "user-code", "monitor"},
+        "MINIO_SECRET_KEY": {"vault-init", "user-code", "monitor", "backup"},
         "POSTGIS_PASSWORD": {"compute", "user-code", "monitor"},
         "DAGSTER_POSTGRES_PASSWORD": {"dagster-storage", "user-code", "webserver", "daemon"},
     }

@@ -9,6 +9,7 @@ import yaml
 from pydantic_settings import BaseSettings
 
 from libs import admin_settings, settings
+from tests.unit.deploy.conftest import template_of
 
 OTHER_PROGRAMS = {
     "MINIO_ROOT_USER", "MINIO_ROOT_PASSWORD",  # MinIO's own names for its administrator
@@ -98,7 +99,7 @@ def test_kustomize_knows_no_variable_that_nobody_reads(every_object):
     for name, item in every_object:
         if item["kind"] == "ConfigMap" and item["metadata"]["name"].endswith("-settings"):
             assert set(item["data"]) <= KNOWN, name
-        pod = item.get("spec", {}).get("template", {}).get("spec", {})
+        pod = (template_of(item) or {}).get("spec", {})
         for container in [*pod.get("initContainers", []), *pod.get("containers", [])]:
             names = {variable["name"] for variable in container.get("env", [])}
             assert names - KNOWN - OTHER_PROGRAMS == set(), f"{name}: {container['name']}"
