@@ -1,0 +1,139 @@
+"""Runs one command and measures it: seconds, memory of all its processes, disk."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+SAMPLE_EVERY_S = 0.2
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one command took."""
+
+    seconds: float
+    cpu_seconds: float
+    """Of the command and all it started, without the servers that it used."""
+    peak_bytes: int
+    """Of the command and all it started: proportional set size, so that shared pages count once."""
+    peak_with_servers_bytes: int
+    """The same, and of the servers that worked for it beyond what they had before."""
+    peak_disk_bytes: int
+    """What lay more in the watched folders than before, at most."""
+
+
+class BenchmarkFailedError(RuntimeError):
+    """A contender ended badly: there is nothing to compare."""
+
+
+def measure(
+    command: Sequence[str],
+    *,
+    folders: Iterable[Path],
+    server_pids: Iterable[int] = (),
+    environment: dict[str, str] | None = None,
+) -> Measured:
+    """Run it to its end.
+
+    Args:
+        folders: where it and its servers write.
+        server_pids: servers that do a part of its work; all their children count as well.
+
+    Raises:
+        BenchmarkFailedError: it ended with another code than 0.
+    """
+    watched, servers = list(folders), [psutil.Process(pid) for pid in server_pids]
+    sampler = _Sampler(servers, watched)
+    cpu_before = _cpu_of_children()
+    started = time.monotonic()
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, **(environment or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    with sampler.during(psutil.Process(process.pid)):
+        output, _ = process.communicate()
+    seconds = time.monotonic() - started
+    if process.returncode != 0:
+        raise BenchmarkFailedError(
+            f"{' '.join(command)} ended with {process.returncode}:\n{output[-3000:]}"
+        )
+    return Measured(
+        seconds=seconds,
+        cpu_seconds=_cpu_of_children() - cpu_before,
+        peak_bytes=sampler.peak,
+        peak_with_servers_bytes=sampler.peak_with_servers,
+        peak_disk_bytes=sampler.peak_disk,
+    )
+
+
+def bytes_in(folder: Path) -> int:
+    """What all files below it take on disk."""
+    total = 0
+    for root, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                total += Path(root, name).lstat().st_blocks * 512
+    return total
+
+
+class _Sampler:
+    """Looks five times a second, in a thread of its own."""
+
+    def __init__(self, servers: Sequence[psutil.Process], folders: Sequence[Path]) -> None:
+        self._servers, self._folders = servers, folders
+        self._servers_before = sum(_memory(server) for server in servers)
+        self._disk_before = self._disk()
+        self.peak = self.peak_with_servers = self.peak_disk = 0
+
+    @contextlib.contextmanager
+    def during(self, process: psutil.Process) -> Iterable[None]:
+        done = threading.Event()
+
+        def look_on() -> None:
+            while not done.wait(SAMPLE_EVERY_S):
+                self._look(process)
+
+        thread = threading.Thread(target=look_on, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+    def _look(self, process: psutil.Process) -> None:
+        own = _memory(process)
+        theirs = sum(_memory(server) for server in self._servers) - self._servers_before
+        self.peak = max(self.peak, own)
+        self.peak_with_servers = max(self.peak_with_servers, own + max(theirs, 0))
+        self.peak_disk = max(self.peak_disk, self._disk() - self._disk_before)
+
+    def _disk(self) -> int:
+        return sum(bytes_in(folder) for folder in self._folders)
+
+
+def _memory(process: psutil.Process) -> int:
+    """Bytes of a process and all its descendants."""
+    total = 0
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for each in (process, *process.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied, FileNotFoundError):
+                total += each.memory_full_info().pss
+    return total
+
+
+def _cpu_of_children() -> float:
+    times = os.times()
+    return times.children_user + times.children_system

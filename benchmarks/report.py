@@ -1,0 +1,80 @@
+"""Rounds into a table and a picture; all as ratios to ours, from the same run."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from statistics import median
+
+from benchmarks.vector import OURS, Round
+
+MB = 1_000_000
+
+
+def table(rounds: Sequence[Round]) -> str:
+    """Markdown; each figure is the median of its rounds."""
+    lines = [
+        "| job | contender | seconds | time / ours | peak memory | memory / ours | disk | result |",
+        "|---|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for case, by_contender in _grouped(rounds).items():
+        mine = by_contender[OURS]
+        for name, turns in by_contender.items():
+            seconds = median(turn.measured.seconds for turn in turns)
+            memory = median(turn.measured.peak_with_servers_bytes for turn in turns)
+            disk = max(turn.measured.peak_disk_bytes for turn in turns)
+            own_seconds = median(turn.measured.seconds for turn in mine)
+            own_memory = median(turn.measured.peak_with_servers_bytes for turn in mine)
+            lines.append(
+                f"| {case} | {name} | {seconds:.1f} | {seconds / own_seconds:.2f}"
+                f" | {memory / MB:,.0f} MB | {memory / own_memory:.2f} | {disk / MB:,.0f} MB"
+                f" | {turns[-1].result_bytes / MB:,.1f} MB |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def draw(rounds: Sequence[Round], target: Path) -> None:
+    """Time and memory as bars, one group a job, drawn to `target` (PNG or SVG)."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
+    for axis, title, value in (
+        (axes[0], "time, as a multiple of ours", lambda turn: turn.measured.seconds),
+        (
+            axes[1],
+            "peak memory with PostgreSQL's, as a multiple of ours",
+            lambda turn: turn.measured.peak_with_servers_bytes,
+        ),
+    ):
+        _bars(axis, _grouped(rounds), value)
+        axis.set_title(title)
+    figure.savefig(target, dpi=120)
+    pyplot.close(figure)
+
+
+def _bars(axis, groups, value) -> None:  # noqa: ANN001  matplotlib's and ours, see draw
+    names = list(dict.fromkeys(name for by_name in groups.values() for name in by_name))
+    width = 0.8 / len(names)
+    for index, name in enumerate(names):
+        heights = [
+            median(map(value, turns[name])) / median(map(value, turns[OURS]))
+            for turns in groups.values()
+            if name in turns
+        ]
+        places = [place + index * width for place in range(len(heights))]
+        drawn = axis.bar(places, heights, width, label=name)
+        axis.bar_label(drawn, fmt="%.1f", fontsize=7)
+    axis.axhline(1, color="black", linewidth=0.8)
+    axis.set_xticks([place + 0.4 - width / 2 for place in range(len(groups))], list(groups))
+    axis.legend(fontsize=8)
+
+
+def _grouped(rounds: Iterable[Round]) -> dict[str, dict[str, list[Round]]]:
+    found: dict[str, dict[str, list[Round]]] = defaultdict(lambda: defaultdict(list))
+    for turn in rounds:
+        found[turn.case][turn.contender].append(turn)
+    return found
