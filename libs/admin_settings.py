@@ -56,13 +56,32 @@ class OrchestratorSettings(BaseSettings):
     code_host: str = "user-code"
     code_port: int = 4000
     postgres_host: str = "dagster-storage"
+    postgres_port: int = 5432
     postgres_database: str = "dagster"
     postgres_user: str = "dagster"
     postgres_password: SecretStr
 
 
+class BrokerSettings(BaseSettings):
+    """The broker between Dagster's queue and workers on several machines; Dagster reads it too."""
+
+    model_config = section_config("DAGSTER_BROKER_")
+
+    host: str = "broker"
+    port: int = 6379
+    password: SecretStr
+
+
+class WorkerSettings(BaseSettings):
+    """A machine that takes runs; read by start-worker.sh."""
+
+    model_config = section_config("ETL_WORKER_")
+
+    slots: int = Field(default=2, ge=1, description="runs at a time on this machine")
+
+
 class PublishedPorts(BaseSettings):
-    """Ports that Docker Compose opens on 127.0.0.1."""
+    """Ports that Docker Compose opens on 127.0.0.1, and for workers on an address of the site."""
 
     model_config = section_config("PUBLISH_")
 
@@ -70,6 +89,11 @@ class PublishedPorts(BaseSettings):
     ledger_port: int = 27017
     compute_port: int = 5432
     page_port: int = 3000
+    storage_port: int = 5433
+    broker_port: int = 6379
+    site_address: str = Field(
+        default="", description="this machine's address in the site's network, for its workers"
+    )
     monitor_port: int = 9790
 
 

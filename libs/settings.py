@@ -7,6 +7,7 @@ only: whether they belong to the embedded stack, Docker Compose or Kubernetes is
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -110,6 +111,7 @@ class EtlSettings(BaseSettings):
     row_group_rows: int = Field(default=50_000, ge=1000)
     zstd_level: int = Field(default=3, ge=1, le=22)
     workers: int = Field(default=2, ge=1, description="CPU cores one run may use")
+    worker_name: str = Field(default="", description="this machine; default: its host name")
     sensor_interval_s: int = Field(default=2, ge=1)
     run_timeout_s: int = Field(default=21_600, ge=10, description="per run, all stages")
     run_attempts: int = Field(default=5, ge=1, description="runs for one upload, the first too")
@@ -121,6 +123,11 @@ class EtlSettings(BaseSettings):
     log_format: Literal["text", "json"] = Field(
         default="text", description="text for people, json for a log collector"
     )
+
+    @property
+    def machine(self) -> str:
+        """What the ledger calls the machine that a run is on."""
+        return self.worker_name or socket.gethostname()
 
 
 class Settings:

@@ -7,7 +7,7 @@ nothing counts as left over that has not been there on two looks, a second apart
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -52,10 +52,21 @@ class Leftover(Generic[T]):
 
 def find_leftovers(platform: Platform, *, repair: bool) -> Iterator[Finding]:
     """Everything that runs have left, mended when told to."""
-    seen = [frozenset(leftover.look(platform)) for leftover in LEFTOVERS]
+    return _find(platform, LEFTOVERS, repair=repair)
+
+
+def sweep_machine(platform: Platform) -> tuple[Finding, ...]:
+    """Take away what dead runs have left in places that may be this machine's own."""
+    return tuple(_find(platform, ON_THE_MACHINE, repair=True))
+
+
+def _find(
+    platform: Platform, leftovers: Sequence[AnyLeftover], *, repair: bool
+) -> Iterator[Finding]:
+    seen = [frozenset(leftover.look(platform)) for leftover in leftovers]
     if any(seen):
         time.sleep(SECOND_LOOK_S)
-    for leftover, before in zip(LEFTOVERS, seen, strict=True):
+    for leftover, before in zip(leftovers, seen, strict=True):
         yield from leftover.findings(platform, before, repair=repair)
 
 
@@ -121,15 +132,9 @@ def _settle(platform: Platform, batch: Batch) -> bool:
     return True
 
 
-LEFTOVERS: tuple[Leftover[Asset] | Leftover[str] | Leftover[Batch], ...] = (
-    Leftover(
-        kind=FindingKind.PENDING_ASSET,
-        look=_pending,
-        subject=lambda key, asset: f"{asset.dataset_id} v{asset.version} ({key})",
-        what="was reserved by a run that is over, and never committed.",
-        cure="removes it.",
-        mend=_give_back,
-    ),
+AnyLeftover = Leftover[Asset] | Leftover[str] | Leftover[Batch]
+
+ON_THE_MACHINE: tuple[AnyLeftover, ...] = (
     Leftover(
         kind=FindingKind.ORPHAN_SCHEMA,
         look=_schemas,
@@ -146,6 +151,18 @@ LEFTOVERS: tuple[Leftover[Asset] | Leftover[str] | Leftover[Batch], ...] = (
         cure="removes it.",
         mend=_remove,
     ),
+)
+
+LEFTOVERS: tuple[AnyLeftover, ...] = (
+    Leftover(
+        kind=FindingKind.PENDING_ASSET,
+        look=_pending,
+        subject=lambda key, asset: f"{asset.dataset_id} v{asset.version} ({key})",
+        what="was reserved by a run that is over, and never committed.",
+        cure="removes it.",
+        mend=_give_back,
+    ),
+    *ON_THE_MACHINE,
     Leftover(
         kind=FindingKind.UNSETTLED_BATCH,
         look=_unsettled,

@@ -52,7 +52,10 @@ def receive(platform: Platform, upload: ManifestUpload, run_id: str) -> Received
     about_from_now_on(run_id=run_id)
     started = time.monotonic()
     ledger = platform.ledger
-    ledger.start_run(Run(id=run_id, manifest_key=upload.key, started_at=utc_now()))
+    run = Run(
+        id=run_id, manifest_key=upload.key, worker=platform.limits.machine, started_at=utc_now()
+    )
+    ledger.start_run(run)
     ledger.stage_started(run_id, Stage.RECEIVE)
     reach(Point.RUN_RECORDED)
     known = ledger.batch_of_upload(upload)

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 
-@pytest.mark.parametrize("override", [None, "dev", "seaweedfs", "test"])
+@pytest.mark.parametrize("override", [None, "dev", "seaweedfs", "test", "workers"])
 def test_docker_compose_accepts_it_and_fills_in_every_variable(root, override, tmp_path):
     program = shutil.which("docker-compose")
     if program is None:
@@ -19,6 +19,8 @@ def test_docker_compose_accepts_it_and_fills_in_every_variable(root, override, t
     files = ["docker-compose.yaml", *([f"docker-compose.{override}.yaml"] if override else [])]
     environment = tmp_path / "env"
     subprocess.run([root / "scripts/make_env.sh", environment], check=True, capture_output=True)
+    with environment.open("a") as file:
+        file.write("PUBLISH_SITE_ADDRESS=10.1.2.3\n")
     done = subprocess.run(
         [program, "--env-file", environment, *(part for file in files for part in ("-f", file)),
          "config"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 import yaml
@@ -16,16 +17,21 @@ def default_of(text):
     return re.sub(r"\$\{[A-Z0-9_]+:-([^}]*)\}", r"\1", str(text))
 
 
-def names():
-    from pathlib import Path
-
-    text = (Path(__file__).resolve().parents[3] / "docker-compose.yaml").read_text()
-    return sorted(yaml.safe_load(text)["services"])
+def whole(file):
+    return yaml.safe_load((Path(__file__).resolve().parents[3] / file).read_text())["services"]
 
 
-@pytest.fixture(params=names())
-def service(request, compose):
-    return request.param, compose["services"][request.param]
+def services():
+    """Each container that is described whole: the platform's, the broker, a worker machine's."""
+    platform, head = whole("docker-compose.yaml"), whole("docker-compose.workers.yaml")
+    worker = whole("docker-compose.worker.yaml")
+    found = {**platform, "broker": head["broker"]}
+    return {**found, **{f"worker machine: {name}": it for name, it in worker.items()}}
+
+
+@pytest.fixture(params=sorted(services()))
+def service(request):
+    return request.param, services()[request.param]
 
 
 def test_it_is_pinned_unprivileged_and_bounded(service):
@@ -50,9 +56,10 @@ def test_it_says_whether_it_is_well_unless_it_ends_by_itself(service):
 
 
 def test_its_ports_are_open_to_this_machine_only(service):
-    _, it = service
+    name, it = service
     for port in it.get("ports", []):
-        assert port.startswith("127.0.0.1:"), port
+        where = "${PUBLISH_SITE_ADDRESS:?set it in .env}:" if name == "broker" else "127.0.0.1:"
+        assert port.startswith(where), port
     if "edge" not in it["networks"]:
         assert "ports" not in it
 
@@ -70,7 +77,7 @@ def test_it_waits_for_what_it_needs_until_that_is_ready(service, compose):
         ends = other in ONE_SHOT
         wanted = "service_completed_successfully" if ends else "service_healthy"
         assert how["condition"] == wanted, other
-        assert other in compose["services"]
+        assert other in {**compose["services"], **whole("docker-compose.worker.yaml")}
 
 
 def test_what_it_writes_to_is_a_volume_or_bounded_memory(service):
@@ -93,7 +100,7 @@ def test_each_container_gets_only_the_secrets_that_are_its_own(compose):
         "MONGODB_ADMIN_PASSWORD": {"ledger", "ledger-init"},
         "MONGODB_ADMIN_REPLICA_KEY": {"ledger"},
         "LANDING_SECRET_KEY": {"vault-init"},
-        "MINIO_SECRET_KEY": {"vault-init", "user-code", "monitor", "backup"},
+        "MINIO_SECRET_KEY": {"vault-init", "user-code", "backup", "monitor"},
         "POSTGIS_PASSWORD": {"compute", "user-code", "monitor"},
         "DAGSTER_POSTGRES_PASSWORD": {"dagster-storage", "user-code", "webserver", "daemon"},
     }
@@ -105,3 +112,29 @@ def test_the_stores_are_on_a_network_without_a_way_out(compose):
     assert compose["networks"]["inside"] == {"internal": True}
     for name, it in compose["services"].items():
         assert "inside" in it["networks"], name
+
+
+def test_with_workers_the_stores_listen_on_the_address_that_was_named_and_on_no_other():
+    for name, it in whole("docker-compose.workers.yaml").items():
+        for port in it.get("ports", []):
+            assert port.startswith("${PUBLISH_SITE_ADDRESS:?set it in .env}:"), name
+
+
+def test_a_worker_machine_has_no_open_port_and_no_administrators_secret():
+    for name, it in whole("docker-compose.worker.yaml").items():
+        assert "ports" not in it, name
+        text = str(it["environment"])
+        assert "ADMIN" not in text and "LANDING_SECRET" not in text, name
+
+
+def test_the_brokers_password_goes_to_those_who_speak_with_it_and_to_no_one_else():
+    head = whole("docker-compose.workers.yaml")
+    have = {name for name, it in head.items()
+            if "DAGSTER_BROKER_PASSWORD" in it.get("environment", {})}  # fmt: skip
+    assert have == {"broker", "webserver", "daemon"}
+
+
+def test_a_worker_gets_every_setting_that_the_code_server_gets(compose):
+    there = compose["services"]["user-code"]["environment"]
+    here = whole("docker-compose.worker.yaml")["worker"]["environment"]
+    assert set(there) - set(here) == set()

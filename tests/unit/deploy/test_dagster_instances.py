@@ -7,9 +7,12 @@ import yaml
 
 FILES = (
     "services/dagster/compose/dagster.yaml",
+    "services/dagster/workers/dagster.yaml",
     "deploy/kustomize/base/dagster.yaml",
     "deploy/kustomize/components/compute-sidecar/dagster.yaml",
 )
+WORKERS = "services/dagster/workers/dagster.yaml"
+KUBERNETES = "deploy/kustomize/base/dagster.yaml"
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -19,6 +22,7 @@ def test_dagster_takes_every_line_of_it(root, file, tmp_path, monkeypatch):
 
     for name in ("HOST", "DATABASE", "USER", "PASSWORD"):
         monkeypatch.setenv(f"DAGSTER_POSTGRES_{name}", "x")
+    monkeypatch.setenv("DAGSTER_POSTGRES_PORT", "5432")
     (tmp_path / "dagster.yaml").write_text((root / file).read_text())
     config, _ = dagster_instance_config(str(tmp_path))
     assert config["telemetry"] == {"enabled": False}
@@ -32,8 +36,13 @@ def test_dagster_takes_every_line_of_it(root, file, tmp_path, monkeypatch):
 def test_it_is_tuned_as_the_shared_file_says(root, file):
     shared = yaml.safe_load((root / "services/dagster/dagster.yaml").read_text())
     own = yaml.safe_load((root / file).read_text())
-    for part in ("telemetry", "nux", "run_coordinator", "sensors", "schedules", "retention"):
+    for part in ("telemetry", "nux", "sensors", "schedules", "retention"):
         assert own[part] == shared[part], part
+    if file == WORKERS:
+        for name, value in shared["run_coordinator"]["config"].items():
+            assert own["run_coordinator"]["config"][name] == value, name
+    else:
+        assert own["run_coordinator"] == shared["run_coordinator"]
     assert own["run_monitoring"]["enabled"] is True
     assert own["run_monitoring"]["max_resume_run_attempts"] == 0, (
         "the sensor tries again, not Dagster"
@@ -55,17 +64,19 @@ def test_the_sizes_of_runs_grow(root):
     sizes = RunSizes.load(root / "deploy/kustomize/base/run-sizes.yaml").sizes
     bounds = [size.up_to_bytes for size in sizes]
     assert bounds[-1] is None and bounds[:-1] == sorted(bounds[:-1])
-    launcher = yaml.safe_load((root / FILES[1]).read_text())["run_launcher"]["config"]
+    launcher = yaml.safe_load((root / KUBERNETES).read_text())["run_launcher"]["config"]
     for size in sizes:
         assert set(size.kubernetes) == {"container_config"}
         named = {variable["name"] for variable in size.kubernetes["container_config"]["env"]}
         assert named <= set(launcher["only_allow_user_defined_env_vars"])
 
 
-def test_the_orchestrators_image_has_the_driver_that_sqlalchemy_takes_for_postgresql(root):
-    """Since SQLAlchemy 2.1 that is psycopg, whatever dagster-postgres asks for."""
+@pytest.mark.parametrize("file", FILES)
+def test_history_is_reached_by_the_driver_that_can_send_all_that_dagster_sends(root, file):
+    """psycopg cannot; since SQLAlchemy 2.1 it is the one for `postgresql` alone."""
     from sqlalchemy import create_engine
 
-    driver = create_engine("postgresql://nobody@nowhere/x").driver
+    storage = yaml.safe_load((root / file).read_text())["storage"]["postgres"]["postgres_db"]
+    assert create_engine(f"{storage['scheme']}://nobody@nowhere/x").driver == "psycopg2"
     pins = (root / "services/dagster/requirements-deploy.txt").read_text().splitlines()
-    assert any(line.startswith(f"{driver}==") for line in pins)
+    assert any(line.startswith("psycopg2-binary==") for line in pins)

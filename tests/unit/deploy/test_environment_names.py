@@ -70,7 +70,7 @@ def test_every_setting_of_the_pipeline_reaches_the_code_in_compose(compose):
 
 
 def test_every_setting_of_a_deployment_is_used_by_compose(root, compose):
-    text = (root / "docker-compose.yaml").read_text()
+    text = "".join(path.read_text() for path in root.glob("docker-compose*.yaml"))
     wanted = {name for kind in models(admin_settings) for name in variables(kind)}
     unused = {name for name in wanted if name not in text}
     external_only = {"POSTGIS_ADMIN_USER", "POSTGIS_ADMIN_PASSWORD"}
@@ -138,9 +138,11 @@ def test_the_settings_in_kustomize_are_what_the_models_take(objects):
 @pytest.mark.parametrize(
     "file",
     ["services/dagster/compose/dagster.yaml", "services/dagster/workspace.yaml",
+     "services/dagster/workers/dagster.yaml",
      "deploy/kustomize/base/dagster.yaml",
      "deploy/kustomize/components/compute-sidecar/dagster.yaml"],
 )  # fmt: skip
 def test_what_dagster_reads_from_the_environment_is_known(root, file):
     names = set(re.findall(r"env: ([A-Z0-9_]+)", (root / file).read_text()))
-    assert names and names <= set(variables(admin_settings.OrchestratorSettings))
+    orchestrators = (admin_settings.OrchestratorSettings, admin_settings.BrokerSettings)
+    assert names and names <= {name for kind in orchestrators for name in variables(kind)}

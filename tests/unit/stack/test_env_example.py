@@ -20,6 +20,8 @@ SECTIONS = [
     admin_settings.LedgerAdminLogin,
     admin_settings.ComputeAdminLogin,
     admin_settings.OrchestratorSettings,
+    admin_settings.BrokerSettings,
+    admin_settings.WorkerSettings,
     admin_settings.PublishedPorts,
     admin_settings.ImageSettings,
     admin_settings.MonitorSettings,

@@ -1,0 +1,1 @@
+"""Runs on several machines: Dagster's queue, Celery behind it, workers that take whole runs."""

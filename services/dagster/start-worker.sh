@@ -1,0 +1,9 @@
+#!/bin/sh
+# Takes runs on this machine, ETL_WORKER_SLOTS at a time, after a check that says in one sentence what is
+# wrong with the settings or the servers (exit code 78). SIGTERM: takes no more, and ends with the last one.
+set -eu
+
+python -m etl_pipelines.environment
+python -m etl_workers.leftovers
+exec celery --quiet --app etl_workers.app worker --hostname "${ETL_WORKER_NAME:-$(hostname)}@etl" \
+  --concurrency "${ETL_WORKER_SLOTS:-2}" --without-gossip --without-mingle --loglevel INFO
