@@ -44,7 +44,11 @@ class Registry:
         self.ledger.close()
 
     def __enter__(self) -> Registry:
-        self.ledger.require_whole()
+        try:
+            self.ledger.require_whole()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

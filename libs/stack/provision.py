@@ -98,4 +98,6 @@ def provision_ledger(paths: StackPaths, identity: Identity) -> None:
         database=settings["MONGODB_DATABASE"],
     )
     with Ledger.connect(ledger) as connected:
-        connected.migrate()
+        # A restore that was broken off needs the servers to go on, and migrates at its end.
+        if connected.restore_under_way() is None:
+            connected.migrate()

@@ -11,6 +11,7 @@ import pytest
 
 from libs.audit import audit
 from libs.backup import NewerBackupError, OtherLakeError, Wishes, restore_backup
+from libs.cli.queries import Registry
 from libs.errors import TransientError
 from libs.ingest import receive, run_upload
 from libs.ledger import LedgerNotEmptyError, LedgerRestoringError
@@ -59,6 +60,7 @@ def test_nobody_works_on_a_ledger_that_is_being_restored(target):
             lambda: audit(platform, repair=True),
             platform.ledger.migrate,
             platform.check,
+            lambda: Registry.connect(target.settings).__enter__(),
         ):
             with pytest.raises(LedgerRestoringError, match="2026-01-01T00-00-00Z") as caught:
                 work()
@@ -68,6 +70,38 @@ def test_nobody_works_on_a_ledger_that_is_being_restored(target):
         assert not audit(platform, repair=True).findings
     (restored,) = target.collection("restores").values()
     assert restored["ended_at"]
+
+
+def test_the_sensor_starts_nothing_on_a_ledger_that_is_being_restored(target):
+    from dagster import DagsterInstance, RunRequest, SkipReason, build_sensor_context
+
+    from etl_pipelines.sensors.manifest_sensor import build_manifest_sensor
+
+    target.stores.put("manifests/waits.json", b"{}")
+    with target.platform() as platform, DagsterInstance.ephemeral() as instance:
+
+        def tick():
+            tick_of = build_manifest_sensor(platform.limits)
+            context = build_sensor_context(
+                instance=instance, resources={"platform": Resource(platform)}
+            )
+            return list(tick_of(context))
+
+        platform.ledger.begin_restore(a_restore())
+        (skipped,) = tick()
+        assert isinstance(skipped, SkipReason) and "restored" in skipped.skip_message
+        platform.ledger.end_restore("a" * 64)
+        assert [type(item) for item in tick()] == [RunRequest]
+
+
+class Resource:
+    """What Dagster hands to the sensor."""
+
+    def __init__(self, platform):
+        self._platform = platform
+
+    def get(self):
+        return self._platform
 
 
 def test_a_backup_of_a_newer_shape_is_refused_with_its_release(rehearsal, target, tmp_path):
