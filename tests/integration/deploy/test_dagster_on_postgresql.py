@@ -102,6 +102,31 @@ def test_the_history_of_runs_is_kept_in_postgresql(environment, storage, setting
     assert {"runs", "event_logs", "job_ticks"} <= tables
 
 
+def test_an_event_of_a_run_is_stored(environment):
+    """With psycopg, which SQLAlchemy takes when nothing else is said, every event was refused."""
+    report = (
+        "from dagster import DagsterInstance, job\n"
+        "@job\n"
+        "def nothing(): ...\n"
+        "with DagsterInstance.get() as instance:\n"
+        "    run = instance.create_run_for_job(nothing)\n"
+        "    instance.report_run_canceled(run, 'told')\n"
+        "    told = [it.event_log_entry.dagster_event.message for it in\n"
+        "            instance.get_records_for_run(run.run_id).records]\n"
+        "    assert 'told' in str(told), told\n"
+        "    print(instance.get_run_by_id(run.run_id).status.value)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", report],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.stdout == "CANCELED\n", done.stderr
+
+
 def test_the_code_server_starts_and_says_that_it_is_well_and_ends_when_told(environment):
     compose = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())
     _, *check = compose["services"]["user-code"]["healthcheck"]["test"]
