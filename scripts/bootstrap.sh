@@ -74,6 +74,23 @@ then try again."
 mapfile -t wanted < <(missing_packages)
 if [ ${#wanted[@]} -gt 0 ]; then install_packages "${wanted[@]}"; fi
 
+unpack_prometheus() { # the tests ask a real one; its two programs, and no service that stays
+  [ "$purpose" = test ] && ! { [ -x $venv/bin/promtool ] && [ -x $venv/bin/prometheus ]; } || return 0
+  local folder
+  folder=$(mktemp -d)
+  say "Unpacking Debian's prometheus into $venv (once) ..."
+  if ! (cd "$folder" && apt-get download -qq prometheus) 2>/dev/null; then
+    if [ "$(id -u)" -eq 0 ]; then apt-get -o DPkg::Lock::Timeout=300 update -qq >/dev/null 2>&1
+    else sudo -n apt-get -o DPkg::Lock::Timeout=300 update -qq >/dev/null 2>&1; fi || true
+    (cd "$folder" && apt-get download -qq prometheus) ||
+      fail "apt-get could not download prometheus; its last words are above. Mend that, then try again."
+  fi
+  dpkg-deb --fsys-tarfile "$folder"/prometheus_*.deb |
+    tar --extract --strip-components=3 --directory $venv/bin ./usr/bin/prometheus ./usr/bin/promtool ||
+    fail "Debian's prometheus could not be unpacked."
+  rm -rf "$folder"
+}
+
 # --- The Python environment
 
 current=$(cat "${requirements[@]}" pyproject.toml | cksum)
@@ -82,7 +99,10 @@ for done_stamp in "$stamp" "$venv/.installed-test"; do
   [ -x $venv/bin/spatial-etl ] || break
   if [ "$done_stamp" = "$stamp" ]; then expected=$current
   else expected=$(cat requirements-test.txt pyproject.toml | cksum); fi
-  if [ -f "$done_stamp" ] && [ "$(<"$done_stamp")" = "$expected" ]; then exit 0; fi
+  if [ -f "$done_stamp" ] && [ "$(<"$done_stamp")" = "$expected" ]; then
+    unpack_prometheus
+    exit 0
+  fi
 done
 
 if ! { [ -x $venv/bin/python ] && is_usable_python $venv/bin/python; }; then
@@ -104,4 +124,5 @@ pip install "${requirements[@]/#/--requirement=}" ||
   fail "pip could not install the pinned packages; its message is above. Check the network or the package index that pip is set to."
 pip install --no-deps --editable . ||
   fail "pip could not install the project itself; its message is above."
+unpack_prometheus
 printf '%s\n' "$current" >"$stamp"

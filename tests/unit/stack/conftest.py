@@ -13,7 +13,9 @@ def paths(tmp_path):
 
 @pytest.fixture
 def identity(paths):
-    ports = Ports(vault=21001, gateway=21005, ledger=21002, compute=21003, webserver=21004, monitor=21006)
+    ports = Ports(
+        vault=21001, gateway=21005, ledger=21002, compute=21003, webserver=21004, monitor=21006
+    )
     return Identity(ports=ports, compute_dir=paths.compute)
 
 
