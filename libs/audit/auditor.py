@@ -25,6 +25,7 @@ def audit(platform: Platform, *, repair: bool, verify_bytes: bool = False) -> Au
             a restore goes on, whose objects have no documents yet.
     """
     platform.ledger.require_whole()
+    platform.ledger.require_current()
     started = time.monotonic()
     findings = [
         *checks.dead_runs(platform, repair=repair),

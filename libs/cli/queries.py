@@ -46,6 +46,7 @@ class Registry:
     def __enter__(self) -> Registry:
         try:
             self.ledger.require_whole()
+            self.ledger.require_current()
         except BaseException:
             self.close()
             raise

@@ -48,10 +48,12 @@ def receive(platform: Platform, upload: ManifestUpload, run_id: str) -> Received
         BatchRejectedError: the manifest is bad; the ledger and the bucket say so already.
         ManifestGoneError: it was removed or replaced before it was read.
         BatchBusyError: another run holds the batch's lease.
+        NewerLedgerError, OlderLedgerError: the ledger is another release's.
     """
     about_from_now_on(run_id=run_id)
     started = time.monotonic()
     ledger = platform.ledger
+    ledger.require_current()
     run = Run(
         id=run_id, manifest_key=upload.key, worker=platform.limits.machine, started_at=utc_now()
     )

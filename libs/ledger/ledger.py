@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from libs.ledger.audits import AuditLog
+from libs.ledger.level import Level
+from libs.ledger.migrations import level
 from libs.ledger.queries import Queries
 from libs.ledger.recovery import Recovery
 from libs.ledger.reviving import Reviving
@@ -25,6 +27,14 @@ class Ledger(Reviving, Recovery, AuditLog, Queries, Watching):
         """
         self.require_whole()
         return self.bring_up_to_date()
+
+    def level(self) -> Level:
+        """Which migrations the database has had, and which are due."""
+        return level(self.database)
+
+    def require_current(self) -> None:
+        """Raise `NewerLedgerError` or `OlderLedgerError` unless it has this release's shape."""
+        self.level().require_current()
 
     def __enter__(self) -> Ledger:
         return self

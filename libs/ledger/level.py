@@ -6,27 +6,25 @@ The documents are read raw: a newer release may have given them a shape that no 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
 from pymongo.database import Database
 
 from libs.ledger.codec import BsonDocument
 from libs.ledger.errors import NewerLedgerError, OlderLedgerError, ledger_errors
+from libs.models import Frozen
+from libs.models.base import Moment
 
 
-@dataclass(frozen=True)
-class AppliedStep:
+class AppliedStep(Frozen):
     """One numbered change that a ledger has had."""
 
     id: str
-    applied_at: datetime
+    applied_at: Moment
     release: str | None
     """Which release applied it; None: it was not recorded, as in the first shape."""
 
 
-@dataclass(frozen=True)
-class Level:
+class Level(Frozen):
     """What a ledger has had, next to what this release knows."""
 
     release: str
@@ -42,7 +40,8 @@ class Level:
         with ledger_errors("collection migrations"):
             found = list(database["migrations"].find({}, sort=[("_id", 1)]))
         applied = tuple(
-            AppliedStep(str(it["_id"]), it["applied_at"], it.get("release")) for it in found
+            AppliedStep(id=str(it["_id"]), applied_at=it["applied_at"], release=it.get("release"))
+            for it in found
         )
         ids = [step.id for step in applied]
         return cls(
