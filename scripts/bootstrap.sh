@@ -45,6 +45,8 @@ missing_packages() {
   command -v gdalwarp >/dev/null && command -v ogr2ogr >/dev/null || echo gdal-bin
   [ -e /usr/share/proj/egm96_15.gtx ] || echo proj-data
   [ -x /usr/sbin/haproxy ] || echo haproxy
+  # The broker of the tests of several machines. Debian's redis-server would start a service of its own.
+  [ "$purpose" != test ] || [ -x /usr/bin/redis-check-rdb ] || echo redis-tools
 }
 
 install_packages() { # PACKAGE...

@@ -5,5 +5,7 @@ set -eu
 
 python -m etl_pipelines.environment
 python -m etl_workers.leftovers
+# A process that hangs after Dagster gave its run up is ended too, or it would hold its place for ever.
+limit=$((${ETL_RUN_TIMEOUT_S:-21600} + 120))
 exec celery --quiet --app etl_workers.app worker --hostname "${ETL_WORKER_NAME:-$(hostname)}@etl" \
-  --concurrency "${ETL_WORKER_SLOTS:-2}" --without-gossip --without-mingle --loglevel INFO
+  --concurrency "${ETL_WORKER_SLOTS:-2}" --time-limit "$limit" --without-gossip --without-mingle --loglevel INFO

@@ -11,11 +11,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from dagster import DagsterRun, Field, IntSource, StringSource
+from dagster import DagsterRun, Field, IntSource, RunsFilter, StringSource
 from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster._serdes import ConfigurableClassData
@@ -98,7 +98,7 @@ class WorkerRunLauncher(CeleryRunLauncher):
         return cls(inst_data=inst_data, **config_value)
 
     def slots(self) -> int:
-        """How many runs all workers that answer take at a time; 0 while the broker is away."""
+        """How many runs all workers that answer have room for, those at work included."""
         with self._looking:
             at, slots = self._seen
             if time.monotonic() - at > REMEMBER_S:
@@ -107,12 +107,23 @@ class WorkerRunLauncher(CeleryRunLauncher):
             return slots
 
     def _ask(self) -> int:
+        """0 while the broker is away. A process whose run is over takes room, until it is gone."""
         try:
-            answers = self.celery.control.inspect(timeout=ANSWER_S).stats() or {}
+            inspect = self.celery.control.inspect(timeout=ANSWER_S)
+            slots = [
+                answer["pool"]["max-concurrency"] for answer in (inspect.stats() or {}).values()
+            ]
+            tasks = [task["id"] for found in (inspect.active() or {}).values() for task in found]
         except AWAY as error:
             logger.warning("No run can start: the broker at %s is away: %s", self._where, error)
             return 0
-        return sum(int(answer["pool"]["max-concurrency"]) for answer in answers.values())
+        return max(0, sum(map(int, slots)) - self._over(tasks))
+
+    def _over(self, tasks: Sequence[str]) -> int:
+        if not tasks:
+            return 0
+        known = RunsFilter(tags={DAGSTER_CELERY_TASK_ID_TAG: list(tasks)})
+        return sum(run.is_finished for run in self._instance.get_runs(known))
 
     def launch_run(self, context: LaunchRunContext) -> None:
         """Send it to the broker; when that is away, in the one error that keeps a run queued."""

@@ -77,3 +77,38 @@ def test_the_files_fit_the_published_schema(root, schema, pattern):
         check=False,
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_a_worker_machine_starts_with_what_the_head_prints_for_it(root, tmp_path):
+    program = shutil.which("docker-compose")
+    if program is None:
+        pytest.skip("docker-compose is not installed here (Debian's package docker-compose)")
+    head, worker = tmp_path / "head", tmp_path / "worker"
+    subprocess.run([root / "scripts/make_env.sh", head], check=True, capture_output=True)
+    printed = subprocess.run(
+        [root / "scripts/worker_env.sh", "10.1.2.3", head], check=True, capture_output=True
+    )
+    worker.write_bytes(printed.stdout)
+    done = subprocess.run(
+        [program, "--env-file", worker, "-f", "docker-compose.worker.yaml", "config"],
+        cwd=root,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "variable is not set" not in done.stderr
+    given = yaml.safe_load(done.stdout)["services"]["worker"]["environment"]
+    known = dict(line.split("=", 1) for line in head.read_text().splitlines() if line[:1].isupper())
+    assert given["MINIO_ENDPOINT"] == "10.1.2.3:9000"
+    assert given["DAGSTER_BROKER_HOST"] == given["DAGSTER_POSTGRES_HOST"] == "10.1.2.3"
+    assert given["MONGODB_URI"] == "mongodb://10.1.2.3:27017/?directConnection=true"
+    for name in ("MINIO_SECRET_KEY", "MONGODB_PASSWORD", "DAGSTER_BROKER_PASSWORD"):
+        assert given[name] == known[name]
+    kept_from_it = [
+        value for name, value in known.items() if "ADMIN" in name or "LANDING_S" in name
+    ]
+    assert len(kept_from_it) > 3
+    secrets = [value for value in kept_from_it if len(value) > 40]
+    assert secrets and not any(value in printed.stdout.decode() for value in secrets)
