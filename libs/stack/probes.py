@@ -6,8 +6,6 @@ starting are not its business.
 
 from __future__ import annotations
 
-import http.client
-import json
 import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
