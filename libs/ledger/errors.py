@@ -82,7 +82,7 @@ class DocumentRefusedError(OperatorError):
     def __init__(self, place: str, document_id: object, details: str) -> None:
         super().__init__(
             f"The ledger refused document {document_id!r} ({place}): {details}. "
-            "The code and the ledger's validators differ: run `migrate` with the newest release."
+            "The program and the ledger are of different releases: `spatial-etl ledger` says which."
         )
 
 
@@ -100,7 +100,8 @@ class UnreadableDocumentError(OperatorError):
         self.faults = faults
         super().__init__(
             f"Document {document_id!r} of the ledger's collection {collection!r} cannot be read: "
-            f"{faults}. It was changed by hand, or a migration is missing."
+            f"{faults}. It was changed by hand, or the program and the ledger are of different "
+            "releases: `spatial-etl ledger` tells."
         )
 
 
