@@ -23,7 +23,9 @@ def ledger(
     Exit 5 when it is not of this release: a newer one has been at work, or changes are due. Before
     `--migrate`, make a backup and stop what runs an older release.
     """
+    from libs.cli.exits import ExitCode
     from libs.cli.terminal import Terminal
+    from libs.errors import OperatorError
     from libs.ledger import Ledger
     from libs.settings import Settings
 
@@ -34,7 +36,11 @@ def ledger(
             terminal.say(f"Applied now: {', '.join(applied) or 'nothing was due'}.")
         level = connected.level()
     terminal.result(level, *_lines(level))
-    level.require_current()
+    try:
+        level.require_current()
+    except OperatorError as error:  # the result is printed: no second one may follow
+        terminal.say(str(error))
+        raise typer.Exit(ExitCode.PLATFORM) from error
 
 
 def _lines(level: Level) -> list[str]:

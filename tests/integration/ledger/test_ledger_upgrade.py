@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -107,6 +108,8 @@ def test_a_newer_program_refuses_to_read_what_is_not_migrated_and_names_the_cure
 
     refused = spatial_etl("status")
     assert refused.returncode == 5 and "002_workers" in refused.stderr
+    shown = spatial_etl("ledger", "--json")
+    assert shown.returncode == 5 and json.loads(shown.stdout)["due"] == ["002_workers"]
     cured = spatial_etl("ledger", "--migrate")
     assert cured.returncode == 0 and "002_workers" in cured.stdout
     assert "first-shape-one" in spatial_etl("status").stdout
