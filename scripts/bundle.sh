@@ -22,7 +22,9 @@ mkdir "$root"
 
 export IMAGE_PREFIX=spatial-etl IMAGE_TAG=$version
 # Only the names of the images are wanted here; the example's placeholders fill the rest.
-compose=(docker compose --env-file .env.example -f docker-compose.yaml)
+# With the broker of docker-compose.workers.yaml, which asks for an address; no image depends on it.
+compose=(env PUBLISH_SITE_ADDRESS=127.0.0.1 docker compose --env-file .env.example -f docker-compose.yaml
+  -f docker-compose.workers.yaml)
 echo "Building the images ..."
 "${compose[@]}" build
 "${compose[@]}" pull --ignore-buildable
