@@ -12,9 +12,10 @@ from libs.backup.errors import NoRoomError
 from libs.backup.files import Lines, lines_of, move_in
 from libs.backup.folder import BackupFolder
 from libs.backup.index import FileRecord, StoredObject
+from libs.backup.parallel import each
 from libs.backup.progress import Ticker
 from libs.backup.reports import Damage
-from libs.vault import ObjectChangedError, ObjectMissingError, Vault
+from libs.vault import ObjectMissingError, Vault
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 SHOWN_LOSSES = 20
@@ -59,10 +60,8 @@ class Copying:
         """Copy what is missing. An object that the lake does not give whole is a loss, no error:
         the others are wanted all the more."""
         copied, ticker = Copied(), Ticker(tell)
-        for item in objects:
-            if self._is_there(item):
-                continue
-            what = self._copy(item)
+        missing = (item for item in objects if not self._is_there(item))
+        for item, what in each(missing, self._copy):
             if what is None:
                 copied.objects += 1
                 copied.size_bytes += item.size_bytes
@@ -82,18 +81,15 @@ class Copying:
 
     def _copy(self, item: StoredObject) -> str | None:
         """None: it is in the folder now; otherwise what is wrong with it in the lake."""
-        part = self.folder.incoming / "object"
+        part = self.folder.incoming / item.metadata["mongodb_doc_id"]
         try:
-            seen = self.vault.stat(self.bucket, item.key)
-            if seen is None:
-                return "is not in the lake."
-            got = self.vault.fetch_file(self.bucket, item.key, etag=seen.etag, target=part)
+            got = self.vault.fetch_file(self.bucket, item.key, etag=None, target=part)
             if got.sha256 != item.sha256:
                 part.unlink()
                 return f"has SHA-256 {got.sha256} in the lake, and {item.sha256} was committed."
             move_in(part, self.folder.object(item.key))
-        except (ObjectMissingError, ObjectChangedError):
-            return "was removed or replaced in the lake while it was copied."
+        except ObjectMissingError:
+            return "is not in the lake."
         except OSError as error:
             if error.errno not in _NO_ROOM:
                 raise

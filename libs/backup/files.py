@@ -35,7 +35,7 @@ def make_folders(folder: Path) -> None:
         missing.append(folder)
         folder = folder.parent
     for part in reversed(missing):
-        part.mkdir(mode=0o700)
+        part.mkdir(mode=0o700, exist_ok=True)  # another thread may be as quick
         sync_folder(part.parent)
 
 

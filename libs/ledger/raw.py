@@ -5,9 +5,13 @@ What they mean, and which belong together, is not its business.
 
 from __future__ import annotations
 
+import json
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
+import pymongo
 from pymongo.client_session import ClientSession
 from pymongo.operations import ReplaceOne
 
@@ -16,50 +20,59 @@ from libs.ledger.connection import Connection
 from libs.ledger.errors import ledger_errors
 from libs.ledger.migrations import COLLECTIONS, migrate
 
-Key = tuple[str, ...]
+_SCAN_TIMEOUT_S = 900.0
+"""For reading every `_id` of a collection."""
 
 
 class RawDocuments(Connection):
     """The collections without their models."""
 
-    def raw_pages(
-        self,
-        name: str,
-        query: Mapping[str, Any],
-        page: int,
-        fields: Sequence[str] | None = None,
-    ) -> Iterator[list[BsonDocument]]:
-        """All that match, by `_id`, a page at a time; each page is read when it is asked for.
+    def raw_ids(self, name: str, query: Mapping[str, Any], page: int) -> Iterator[list[str]]:
+        """The `_id` of all that match now, some at a time.
 
-        `fields`: only these, and `_id`.
+        They are read at once and kept in a file: a range of `_id` for each page would cost the
+        embedded ledger a look at every document each time.
         """
-        after: dict[str, Any] = {}
-        while True:
-            found = self._page(name, {"$and": [query, after]}, [("_id", 1)], page, fields)
-            if found:
-                yield found
-            if len(found) < page:
-                return
-            after = {"_id": {"$gt": found[-1]["_id"]}}
+        with tempfile.TemporaryFile("w+") as spool:
+            with ledger_errors(f"collection {name}"), pymongo.timeout(_SCAN_TIMEOUT_S):
+                for found in self.database[name].find(query, {"_id": 1}, sort=[("_id", 1)]):
+                    spool.write(json.dumps(found["_id"]) + "\n")
+            spool.seek(0)
+            while ids := [json.loads(line) for line in islice(spool, page)]:
+                yield ids
 
-    def raw_assets_of(self, batches: Sequence[str], page: int = 100) -> Iterator[BsonDocument]:
+    def raw_pages(
+        self, name: str, query: Mapping[str, Any], page: int
+    ) -> Iterator[list[BsonDocument]]:
+        """All that match now, by `_id`; each page is read when it is asked for."""
+        for ids in self.raw_ids(name, query, page):
+            yield self.raw_by_ids(name, ids)
+
+    def raw_by_ids(
+        self, name: str, ids: Sequence[str], fields: Sequence[str] | None = None
+    ) -> list[BsonDocument]:
+        """The documents with these `_id`, in that order; `fields`: only these, and `_id`."""
+        with ledger_errors(f"collection {name}"):
+            projection = dict.fromkeys(fields, 1) if fields is not None else None
+            cursor = self.database[name].find({"_id": {"$in": list(ids)}}, projection)
+            found = {item["_id"]: item for item in cursor}
+        return [found[key] for key in ids if key in found]
+
+    def raw_assets_of(self, batches: Sequence[str], page: int = 50) -> Iterator[BsonDocument]:
         """The committed assets of these batches, by batch and place in the manifest."""
-        left: Sequence[str] = sorted(batches)
-        after: list[dict[str, Any]] = []
-        while left or after:
-            choices = [*after, {"batch": {"$in": list(left)}}]
-            query = {"$or": choices, "state": {"$eq": "committed"}}
-            found = self._page("assets", query, [("batch", 1), ("file_index", 1)], page)
-            yield from found
-            if len(found) < page:
-                return
-            last = found[-1]["batch"]
-            after = [{"batch": {"$eq": last}, "file_index": {"$gt": found[-1]["file_index"]}}]
-            left = [batch for batch in left if batch > last]
+        query = {"batch": {"$in": list(batches)}, "state": {"$eq": "committed"}}
+        order = [("batch", 1), ("file_index", 1)]
+        with ledger_errors("collection assets"):
+            ids = [
+                item["_id"] for item in self.database["assets"].find(query, {"_id": 1}, sort=order)
+            ]
+        for start in range(0, len(ids), page):
+            yield from self.raw_by_ids("assets", ids[start : start + page])
 
     def applied_migrations(self) -> list[BsonDocument]:
         """The numbered changes that this ledger has seen, in their order."""
-        return self._page("migrations", {}, [("_id", 1)], 0)
+        with ledger_errors("collection migrations"):
+            return list(self.database["migrations"].find({}, sort=[("_id", 1)]))
 
     def count(self, name: str) -> int:
         """How many documents a collection has."""
@@ -95,15 +108,3 @@ class RawDocuments(Connection):
             f"put back {name}",
             lambda session: self.database[name].bulk_write(writes, session=session),
         )
-
-    def _page(
-        self,
-        name: str,
-        query: Mapping[str, Any],
-        order: list[tuple[str, int]],
-        limit: int,
-        fields: Sequence[str] | None = None,
-    ) -> list[BsonDocument]:
-        with ledger_errors(f"collection {name}"):
-            projection = dict.fromkeys(fields, 1) if fields is not None else None
-            return list(self.database[name].find(query, projection, sort=order, limit=limit))

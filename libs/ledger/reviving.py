@@ -45,7 +45,9 @@ class Reviving(CommitProtocol, RawDocuments):
     def batches_that_failed_of(self, reason: str) -> Iterator[Batch]:
         """Those that `revive` ended."""
         state = {"$eq": BatchState.FAILED.value}
-        return self.batches.pages({"state": state, "error": {"$eq": reason}})
+        query = {"state": state, "error": {"$eq": reason}}
+        for ids in self.raw_ids("batches", query, _PAGE):
+            yield from self.batches.find({"_id": {"$in": ids}})
 
     def _end_batches(self, reason: str) -> None:
         is_working = {"$in": ["$state", _WORKING]}
@@ -56,13 +58,13 @@ class Reviving(CommitProtocol, RawDocuments):
         }
         change = [{"$set": {"fence": {"$add": ["$fence", FENCE_GAP]}, **own_end}}]
         query = {"state": {"$in": _NOT_FINAL}}
-        for page in self.raw_pages("batches", query, _PAGE, fields=["_id"]):
-            writes: list[Write] = [UpdateOne({"_id": item["_id"]}, change) for item in page]
+        for ids in self.raw_ids("batches", query, _PAGE):
+            writes: list[Write] = [UpdateOne({"_id": {"$eq": key}}, change) for key in ids]
             self._write("end restored batches", self.batches, writes)
 
     def _end_runs(self, reason: str) -> None:
-        for page in self.raw_pages("runs", {}, _PAGE, fields=["_id"]):
-            runs = self.runs_log.find({"_id": {"$in": [item["_id"] for item in page]}})
+        for ids in self.raw_ids("runs", {}, _PAGE):
+            runs = self.runs_log.find({"_id": {"$in": ids}})
             batches = self._states_of(runs)
             writes: list[Write] = [
                 write for run in runs for write in self._rest(run, batches, reason)
@@ -72,8 +74,8 @@ class Reviving(CommitProtocol, RawDocuments):
 
     def _states_of(self, runs: Sequence[Run]) -> dict[str, BatchState]:
         ids = sorted({run.batch for run in runs if run.batch})
-        pages = self.raw_pages("batches", {"_id": {"$in": ids}}, _PAGE, fields=["state"])
-        return {item["_id"]: BatchState(item["state"]) for page in pages for item in page}
+        found = self.raw_by_ids("batches", ids, fields=["state"])
+        return {item["_id"]: BatchState(item["state"]) for item in found}
 
     def _rest(self, run: Run, batches: dict[str, BatchState], reason: str) -> Iterator[UpdateOne]:
         """What must change of a run: its batch is unknown here, or they tell different ends."""
@@ -92,8 +94,8 @@ class Reviving(CommitProtocol, RawDocuments):
             yield UpdateOne(this, ending_run(RunState.FAILED, reason))
 
     def _set_datasets(self, version_gap: int) -> None:
-        for page in self.raw_pages("datasets", {}, _PAGE, fields=["_id"]):
-            datasets = self.datasets.find({"_id": {"$in": [item["_id"] for item in page]}})
+        for ids in self.raw_ids("datasets", {}, _PAGE):
+            datasets = self.datasets.find({"_id": {"$in": ids}})
             writes: list[Write] = [self._set_newest(item, version_gap) for item in datasets]
             self._write("set restored datasets", self.datasets, writes)
 

@@ -133,19 +133,20 @@ class Vault:
         return body
 
     def fetch_file(
-        self, bucket: str, key: str, *, etag: str, target: Path, max_bytes: int | None = None
+        self, bucket: str, key: str, *, etag: str | None, target: Path, max_bytes: int | None = None
     ) -> FetchedObject:
         """Copy the pinned object to `target`, which has all of it or does not exist.
 
         Raises:
             ObjectMissingError: there is none.
-            ObjectChangedError: its etag is not `etag`, or changed while it was read.
+            ObjectChangedError: its etag is not `etag` (None: any will do), or changed meanwhile.
             ObjectTooLargeError: it has more than `max_bytes`.
         """
         with download.new_file(target) as file, self._opened(bucket, key, etag) as response:
             pieces = download.chunks(response, self._at(bucket, key), max_bytes)
             got = download.hashed(pieces, file)
-            self._require_still(bucket, key, etag, got.size_bytes)
+            if etag is not None:
+                self._require_still(bucket, key, etag, got.size_bytes)
         return got
 
     def sha256_of(self, bucket: str, key: str) -> tuple[str, int]:
