@@ -51,13 +51,14 @@ def restore_report(report: RestoreReport) -> Iterator[RenderableType]:
     """What is there again, and what to know of it."""
     yield heading(f"Restored from backup {report.name}.", "bold green")
     there = f", {report.objects_there_already:,} were there" if report.objects_there_already else ""
+    ended = f"{report.batches_ended} batch(es), now failed: submit them again"
     rows = (
         ("taken at", moment(report.taken_at)),
         ("documents", _counts(report.documents)),
         ("objects", f"{report.objects_restored:,}, {size(report.size_bytes)}{there}"),
         ("migrations", ", ".join(report.migrations)),
-        ("at work then", f"{report.batches_ended} batch(es), now failed: submit them again"),
-        ("versions", f"each dataset goes on {report.version_gap + 1} past its last known one"),
+        ("at work then", ended if report.batches_ended else ""),
+        ("versions", f"the next one of a dataset is its last known one + {report.version_gap + 1}"),
         ("took", f"{report.seconds:.1f} s"),
     )
     yield pairs(rows)
