@@ -67,8 +67,8 @@ def _load_vector(platform: Platform, job: Job, fetched: FetchedFile) -> LoadedVe
             schema=schema,
             geometry_index=stream.geometry_index,
         )
-        notes = stream.info.notes
-    return LoadedVector(fetched=fetched, crs=crs, table=table, notes=notes)
+        info = stream.info
+    return LoadedVector(fetched=fetched, crs=crs, table=table, reader=info.reader, notes=info.notes)
 
 
 def _inspect_raster(platform: Platform, fetched: FetchedFile) -> InspectedRaster:

@@ -97,6 +97,8 @@ class LoadedVector(Frozen):
     fetched: FetchedFile
     crs: CRS
     table: LoadedTable
+    reader: dict[str, str]
+    """What read the file, with its version."""
     notes: tuple[str, ...] = ()
 
 

@@ -118,16 +118,10 @@ def _result(platform: Platform, done: TransformedVector, result: GeoParquetResul
         crs=done.crs,
         bounds=result.bounds,
         steps=done.steps,
-        tool_versions={**platform.compute.versions(), "GDAL (vector reader)": _reader_version()},
+        tool_versions={**platform.compute.versions(), **done.loaded.reader},
         notes=done.notes,
         vector=result.shape,
     )
-
-
-def _reader_version() -> str:
-    import pyogrio
-
-    return str(pyogrio.__gdal_version_string__)
 
 
 def _picture(

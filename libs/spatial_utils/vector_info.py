@@ -45,6 +45,8 @@ class LayerInfo(Frozen):
     encoding: str | None
     feature_count: int | None = Field(default=None, ge=0)
     """As the file's header has it; None: it has no such number."""
+    reader: dict[str, str]
+    """The library that reads the file, with its version: `{"GDAL (vector reader)": "3.12.1"}`."""
     notes: tuple[str, ...] = ()
     """What was left aside, guessed or warned of: complete once the stream has ended."""
 

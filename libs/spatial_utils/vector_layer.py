@@ -24,6 +24,8 @@ class OpenLayer:
     fid_column: str | None
     encoding: str | None
     feature_count: int | None
+    reader: dict[str, str]
+    """The library that reads it, with its version."""
     schema: pa.Schema
     batches: Callable[[], Iterator[pa.RecordBatch]]
     notes: tuple[str, ...] = ()
@@ -42,6 +44,7 @@ class OpenLayer:
             "fid_column": self.fid_column,
             "encoding": self.encoding,
             "feature_count": self.feature_count,
+            "reader": self.reader,
             "notes": self.notes,
         }
 

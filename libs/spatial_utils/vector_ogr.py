@@ -49,6 +49,7 @@ def open_ogr(request: Request) -> Iterator[OpenLayer]:
             fid_column=None if meta["fid_column"] == _NO_FID_COLUMN else meta["fid_column"],
             encoding=meta["encoding"],
             feature_count=_cheap_count(request, reading, choice.name, messages),
+            reader={"GDAL (vector reader)": pyogrio.__gdal_version_string__},
             schema=plan.schema,
             batches=_converted(plan, batches, known),
             notes=(

@@ -51,6 +51,7 @@ def open_parquet(request: Request) -> Iterator[OpenLayer]:
             fid_column=None,
             encoding="UTF-8",
             feature_count=file.metadata.num_rows,
+            reader={"pyarrow (vector reader)": pa.__version__},
             schema=schema,
             batches=_reader(file, schema, geo),
             notes=geo.notes,

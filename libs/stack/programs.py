@@ -68,7 +68,7 @@ def _orchestrator(paths: StackPaths, identity: Identity) -> tuple[Program, ...]:
             name="code",
             what="Dagster code server: the pipeline's own code, kept warm",
             command=(
-                venv_program("dagster"), "api", "grpc", "--socket", socket,
+                sys.executable, "-m", "etl_pipelines.code_server", "--socket", socket,
                 "--module-name", "etl_pipelines.definitions",
                 "--working-directory", str(CODE_FOLDER), "--location-name", "etl_pipelines",
             ),

@@ -3,8 +3,8 @@
 # the servers (exit code 78). With --watch it begins anew when the mounted code changes.
 set -eu
 
-serve="dagster api grpc --host ${HOST:-0.0.0.0} --port ${DAGSTER_CODE_PORT:-4000} --module-name etl_pipelines.definitions \
---location-name etl_pipelines"
+serve="python -m etl_pipelines.code_server --host ${HOST:-0.0.0.0} --port ${DAGSTER_CODE_PORT:-4000} \
+--module-name etl_pipelines.definitions --location-name etl_pipelines"
 
 python -m etl_pipelines.environment
 if [ "${1:-}" = --watch ]; then

@@ -9,7 +9,6 @@ is a fresh process with connections of its own, but costs no imports.
 from __future__ import annotations
 
 import errno
-import importlib
 import json
 import logging
 import os
@@ -26,24 +25,12 @@ from libs.audit import audit
 from libs.errors import SpatialEtlError
 from libs.faultpoints import step_in
 from libs.ingest import BatchRejectedError, Platform, RunState, abandon, run_upload
+from libs.ingest.warm import import_all
 from libs.models import ManifestUpload
 from libs.settings import Settings
 from tests.faults import bugs
 
 Task = dict[str, Any]
-_IMPORTED_LATE = (
-    "libs.compute.eject",
-    "libs.compute.load",
-    "libs.spatial_utils.geoparquet",
-    "adbc_driver_postgresql.dbapi",
-    "PIL.Image",
-    "PIL.ImageDraw",
-    "psycopg_pool",
-    "pyogrio",
-    "pyproj",
-    "yaml",
-)
-"""What each child would import anew, which takes longer than its work."""
 
 
 class InjectedError(Exception):
@@ -52,8 +39,7 @@ class InjectedError(Exception):
 
 def main() -> None:
     """Serve tasks until the input ends."""
-    for name in _IMPORTED_LATE:
-        importlib.import_module(name)
+    import_all()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the dead are buried by the kernel
     for line in sys.stdin:
         pid = os.fork()

@@ -11,6 +11,7 @@ import time
 import uuid
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 import yaml
@@ -147,6 +148,14 @@ def test_the_code_server_starts_and_says_that_it_is_well_and_ends_when_told(envi
             assert server.poll() is None, f"it ended with {server.returncode}"
             assert time.monotonic() < until, "it does not say that it is well"
             time.sleep(0.5)
+        # Runs are forked from a process that has loaded what they need.
+        [warm] = [
+            child
+            for child in psutil.Process(server.pid).children()
+            if "multiprocessing.forkserver" in " ".join(child.cmdline())
+        ]
+        loaded = {Path(item.path).name.split(".")[0] for item in warm.memory_maps()}
+        assert {"libarrow", "cygrpc", "_imaging"} <= loaded
     finally:
         server.terminate()
         code = server.wait(timeout=60)

@@ -33,23 +33,38 @@ def run_stage(
     """
     platform = resource.get()
     try:
-        _stop_if_cancelled(context)
+        if _is_cancelled(context):
+            raise DagsterExecutionInterruptedError
         return work(platform)
-    except DagsterExecutionInterruptedError as stop:
-        end_with(platform, context.run_id, job, stop, state=RunState.CANCELLED)
-        raise
     except BaseException as error:
+        stop = _as_interrupt(context, error)
+        if stop is not None:
+            end_with(platform, context.run_id, job, stop, state=RunState.CANCELLED)
+            if stop is error:
+                raise
+            raise stop from error
         ended = end_with(platform, context.run_id, job, error)
         if not isinstance(ended, Exception):
             raise
         raise _failure(ended) from error
 
 
-def _stop_if_cancelled(context: OpExecutionContext) -> None:
+def _as_interrupt(
+    context: OpExecutionContext, error: BaseException
+) -> DagsterExecutionInterruptedError | None:
+    """The interrupt that ended a stage, also where a driver made an error of its own of it."""
+    if isinstance(error, DagsterExecutionInterruptedError):
+        return error
+    try:
+        return DagsterExecutionInterruptedError() if _is_cancelled(context) else None
+    except Exception:  # noqa: BLE001  Dagster's storage is away: the ledger is told of `error` first
+        return None
+
+
+def _is_cancelled(context: OpExecutionContext) -> bool:
     """An interrupt that came inside a C library may be lost there: the instance still knows."""
     run = context.instance.get_run_by_id(context.run_id)
-    if run is not None and run.status is DagsterRunStatus.CANCELING:
-        raise DagsterExecutionInterruptedError
+    return run is not None and run.status is DagsterRunStatus.CANCELING
 
 
 def _failure(error: Exception) -> Failure:
