@@ -41,6 +41,8 @@ def eject(platform: Platform, done: StageOutput[TransformedFile]) -> StageOutput
             _upload(platform, asset, item)
             for asset, item in zip(assets, written.items, strict=True)
         )
+        tools = {name: it for asset in assets for name, it in asset.tool_versions.items()}
+        platform.ledger.add_tools(job.run_id, tools)
         size = sum(asset.size_bytes for asset in assets)
         note.detail = f"{len(ejected)} object(s), {size:,} bytes in the lake"
     return StageOutput(job=job, items=ejected, skipped=written.skipped)

@@ -15,6 +15,7 @@ from libs.ingest.errors import BatchRejectedError
 from libs.ingest.manifests import manifest_of, read_manifest
 from libs.ingest.platform import Platform
 from libs.ingest.settle import settle
+from libs.ingest.tools import local_tools
 from libs.ingest.values import Ended, FileJob, Job, SkippedFile, StageOutput
 from libs.ledger import BatchEndedError
 from libs.logs import about_from_now_on
@@ -55,7 +56,11 @@ def receive(platform: Platform, upload: ManifestUpload, run_id: str) -> Received
     ledger = platform.ledger
     ledger.require_current()
     run = Run(
-        id=run_id, manifest_key=upload.key, worker=platform.limits.machine, started_at=utc_now()
+        id=run_id,
+        manifest_key=upload.key,
+        worker=platform.limits.machine,
+        tool_versions=local_tools(),
+        started_at=utc_now(),
     )
     ledger.start_run(run)
     ledger.stage_started(run_id, Stage.RECEIVE)

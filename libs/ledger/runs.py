@@ -38,6 +38,11 @@ class RunLog(Restoring):
         """Link a run with its batch, as soon as that is known."""
         return self._change(run_id, {"$set": {"batch": fingerprint}})
 
+    def add_tools(self, run_id: str, versions: Mapping[str, str]) -> Run:
+        """Record further tools that a run works with; a name may hold dots and dollars."""
+        merged = {"$mergeObjects": ["$tool_versions", literal(dict(versions))]}
+        return self._change(run_id, [{"$set": {"tool_versions": merged}}])
+
     def stage_started(self, run_id: str, stage: Stage) -> Run:
         """Record that a stage begins; one that is tried again begins anew."""
         record = {"stage": stage.value, "started_at": NOW, "seconds": None, "detail": ""}

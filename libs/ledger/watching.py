@@ -15,6 +15,10 @@ from libs.ledger.connection import Connection
 from libs.ledger.errors import ledger_errors
 from libs.models import AssetKind, AssetState, BatchState, RunState, Stage
 
+_BY_START = [("state", 1), ("started_at", 1)]
+_BY_LEASE = [("state", 1), ("lease.expires_at", 1)]
+"""Indexes, named with each question: a planner was seen to take another and read all there is."""
+
 
 class EndedRun(NamedTuple):
     """A run that has ended, and how long each stage took that it finished."""
@@ -84,7 +88,7 @@ class Watching(Connection):
         with ledger_errors("count open batches"):
             return {
                 state: self.database["batches"].count_documents(
-                    {"state": {"$eq": state.value}}, limit=up_to
+                    {"state": {"$eq": state.value}}, limit=up_to, hint=_BY_LEASE
                 )
                 for state in BatchState
                 if not state.is_final
@@ -96,9 +100,10 @@ class Watching(Connection):
         begun = {"$lte": to_bson(now - timedelta(seconds=idle_s))}
         with ledger_errors("count silent runs"):
             running = {"state": {"$eq": RunState.RUNNING.value}, "started_at": begun}
-            runs = {found["_id"] for found in self.database["runs"].find(running, {"_id": 1})}
+            found_runs = self.database["runs"].find(running, {"_id": 1}, hint=_BY_START)
+            runs = {found["_id"] for found in found_runs}
             held = {"state": {"$eq": BatchState.RUNNING.value}, "lease.expires_at": {"$gt": now}}
-            leases = self.database["batches"].find(held, {"lease.run_id": 1})
+            leases = self.database["batches"].find(held, {"lease.run_id": 1}, hint=_BY_LEASE)
             return len(runs - {found["lease"]["run_id"] for found in leases})
 
     def _since(
@@ -116,6 +121,7 @@ class Watching(Connection):
                 dict.fromkeys(fields, 1),
                 sort=[(moment, 1)],
                 limit=limit,
+                hint=[*([("state", 1)] if moment == "committed_at" else []), (moment, 1)],
             )
 
 

@@ -40,6 +40,15 @@ def start(ledger: Ledger, make: Any, batch: Batch) -> Run:
     return ledger.attach_batch(run_id, batch.id)
 
 
+def test_tools_that_a_run_takes_up_later_are_beside_those_it_began_with(
+    ledger: Ledger, run: Run
+) -> None:
+    known = ledger.add_tools(run.id, {"PostGIS": "3.3", "a.$b": "$1", "gdal": "3.13"})
+    wanted = {"gdal": "3.13", "py.thon": "$3", "PostGIS": "3.3", "a.$b": "$1"}
+    assert known.tool_versions == wanted
+    assert ledger.database["runs"].find_one({"_id": run.id})["tool_versions"] == wanted
+
+
 def test_a_run_reads_back_through_its_model_at_every_moment(ledger: Ledger, run: Run) -> None:
     assert abs(run.started_at - ledger.server_now()) < timedelta(seconds=10)
     assert ledger.run(run.id) == run
