@@ -62,6 +62,7 @@ INDEXES = (
     Index("batches", (("upload.key", 1), ("upload.etag", 1))),
     Index("batches", (("lease.run_id", 1),)),
     Index("batches", (("ended_at", 1),)),
+    Index("assets", (("committed_at", 1),)),
     Index("audits", (("bytes_verified", 1), ("ended_at", -1))),
     Index("runs", (("ended_at", 1),)),
     Index("runs", (("batch", 1), ("started_at", -1))),

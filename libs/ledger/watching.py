@@ -6,18 +6,14 @@ in a ledger of a hundred thousand batches as in a small one. Nothing here writes
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from libs.ledger.codec import BsonDocument, to_bson
 from libs.ledger.connection import Connection
 from libs.ledger.errors import ledger_errors
-from libs.models import AssetKind, AssetState, BatchState, RunState, Stage
-
-_BY_START = [("state", 1), ("started_at", 1)]
-_BY_LEASE = [("state", 1), ("lease.expires_at", 1)]
-"""Indexes, named with each question: a planner was seen to take another and read all there is."""
+from libs.models import AssetKind, BatchState, RunState, Stage
 
 
 class EndedRun(NamedTuple):
@@ -30,7 +26,7 @@ class EndedRun(NamedTuple):
 
 
 class EndedBatch(NamedTuple):
-    """A batch in a final state: no run changes it any more."""
+    """A batch and a state in which it ended; one that failed may end again, in another."""
 
     id: str
     at: datetime
@@ -55,22 +51,24 @@ class Watching(Connection):
         fields = ("ended_at", "state", "stages.stage", "stages.seconds")
         return tuple(
             EndedRun(found["_id"], found["ended_at"], RunState(found["state"]), _stages(found))
-            for found in self._since("runs", "ended_at", since, {}, fields, limit)
+            for found in self._since("runs", "ended_at", since, fields, limit)
         )
 
     def batches_ended_since(self, since: datetime, limit: int) -> tuple[EndedBatch, ...]:
-        """Batches that were committed or rejected at that moment or later, the first ones first."""
-        final = {"state": {"$in": [state.value for state in BatchState if state.is_final]}}
+        """Batches that ended so far at that moment or later, the first ones first.
+
+        Their state is no condition: a planner was seen to take its index, and to read all there is.
+        """
+        fields = ("ended_at", "state")
         return tuple(
-            EndedBatch(found["_id"], found["ended_at"], BatchState(found["state"]))
-            for found in self._since(
-                "batches", "ended_at", since, final, ("ended_at", "state"), limit
+            EndedBatch(
+                f"{found['_id']} {found['state']}", found["ended_at"], BatchState(found["state"])
             )
+            for found in self._since("batches", "ended_at", since, fields, limit)
         )
 
     def assets_committed_since(self, since: datetime, limit: int) -> tuple[CommittedAsset, ...]:
         """Assets committed at that moment or later, the first ones first."""
-        committed = {"state": {"$eq": AssetState.COMMITTED.value}}
         fields = ("committed_at", "kind", "size_bytes", "sources.size_bytes")
         return tuple(
             CommittedAsset(
@@ -80,7 +78,7 @@ class Watching(Connection):
                 bytes_in=sum(source["size_bytes"] for source in found["sources"]),
                 bytes_out=found["size_bytes"],
             )
-            for found in self._since("assets", "committed_at", since, committed, fields, limit)
+            for found in self._since("assets", "committed_at", since, fields, limit)
         )
 
     def open_batches(self, up_to: int) -> dict[BatchState, int]:
@@ -88,7 +86,7 @@ class Watching(Connection):
         with ledger_errors("count open batches"):
             return {
                 state: self.database["batches"].count_documents(
-                    {"state": {"$eq": state.value}}, limit=up_to, hint=_BY_LEASE
+                    {"state": {"$eq": state.value}}, limit=up_to
                 )
                 for state in BatchState
                 if not state.is_final
@@ -97,31 +95,34 @@ class Watching(Connection):
     def silent_runs(self, idle_s: float) -> int:
         """Runs that the ledger calls running, begun over `idle_s` seconds ago, without a lease."""
         now = self.server_now()
-        begun = {"$lte": to_bson(now - timedelta(seconds=idle_s))}
         with ledger_errors("count silent runs"):
-            running = {"state": {"$eq": RunState.RUNNING.value}, "started_at": begun}
-            found_runs = self.database["runs"].find(running, {"_id": 1}, hint=_BY_START)
-            runs = {found["_id"] for found in found_runs}
-            held = {"state": {"$eq": BatchState.RUNNING.value}, "lease.expires_at": {"$gt": now}}
-            leases = self.database["batches"].find(held, {"lease.run_id": 1}, hint=_BY_LEASE)
-            return len(runs - {found["lease"]["run_id"] for found in leases})
+            running = {"state": {"$eq": RunState.RUNNING.value}}
+            runs = {
+                found["_id"]
+                for found in self.database["runs"].find(running, {"started_at": 1})
+                if found["started_at"] <= now - timedelta(seconds=idle_s)
+            }
+            leases = {
+                found["lease"]["run_id"]
+                for found in self.database["batches"].find(running, {"lease": 1})
+                if found.get("lease") and found["lease"]["expires_at"] > now
+            }
+            return len(runs - leases)
 
     def _since(
         self,
         collection: str,
         moment: str,
         since: datetime,
-        query: Mapping[str, object],
         fields: tuple[str, ...],
         limit: int,
     ) -> Iterator[BsonDocument]:
         with ledger_errors(f"what ended in {collection}"):
             yield from self.database[collection].find(
-                {**query, moment: {"$gte": to_bson(since)}},
+                {moment: {"$gte": to_bson(since)}},
                 dict.fromkeys(fields, 1),
                 sort=[(moment, 1)],
                 limit=limit,
-                hint=[*([("state", 1)] if moment == "committed_at" else []), (moment, 1)],
             )
 
 

@@ -20,7 +20,7 @@ from libs.monitor.watch import Watch
 from libs.settings import Settings, load_section
 from libs.vault import Vault
 
-_SLOW_LEDGER_S = 15.0
+_SLOW_LEDGER_S = 60.0
 """For one question on a ledger whose past is being read, while others are at work on it."""
 
 

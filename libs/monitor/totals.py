@@ -50,8 +50,8 @@ class Sums:
                 self.stages[stage].add(seconds)
 
     def add_batches(self, batches: Sequence[EndedBatch]) -> None:
-        """Count batches."""
-        self.batches.update(batch.state for batch in batches)
+        """Count batches that ended for good."""
+        self.batches.update(batch.state for batch in batches if batch.state.is_final)
 
     def add_assets(self, assets: Sequence[CommittedAsset]) -> None:
         """Count assets, and their bytes."""
