@@ -5,10 +5,7 @@ What they mean, and which belong together, is not its business.
 
 from __future__ import annotations
 
-import json
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Any
 
 import pymongo
@@ -19,27 +16,15 @@ from libs.ledger.codec import BsonDocument
 from libs.ledger.connection import Connection
 from libs.ledger.errors import ledger_errors
 from libs.ledger.migrations import COLLECTIONS, migrate
-
-_SCAN_TIMEOUT_S = 900.0
-"""For reading every `_id` of a collection."""
+from libs.ledger.scan import SCAN_TIMEOUT_S, ids_of
 
 
 class RawDocuments(Connection):
     """The collections without their models."""
 
     def raw_ids(self, name: str, query: Mapping[str, Any], page: int) -> Iterator[list[str]]:
-        """The `_id` of all that match now, some at a time.
-
-        They are read at once and kept in a file: a range of `_id` for each page would cost the
-        embedded ledger a look at every document each time.
-        """
-        with tempfile.TemporaryFile("w+") as spool:
-            with ledger_errors(f"collection {name}"), pymongo.timeout(_SCAN_TIMEOUT_S):
-                for found in self.database[name].find(query, {"_id": 1}, sort=[("_id", 1)]):
-                    spool.write(json.dumps(found["_id"]) + "\n")
-            spool.seek(0)
-            while ids := [json.loads(line) for line in islice(spool, page)]:
-                yield ids
+        """The `_id` of all that match now, some at a time."""
+        return ids_of(self.database[name], query, page)
 
     def raw_pages(
         self, name: str, query: Mapping[str, Any], page: int
@@ -76,7 +61,7 @@ class RawDocuments(Connection):
 
     def count(self, name: str) -> int:
         """How many documents a collection has."""
-        with ledger_errors(f"collection {name}"):
+        with ledger_errors(f"collection {name}"), pymongo.timeout(SCAN_TIMEOUT_S):
             return self.database[name].count_documents({})
 
     def accept_older_shapes(self, migrations: Sequence[BsonDocument]) -> None:
