@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from urllib3 import PoolManager, Retry, Timeout
 
 from libs.errors import ConfigError
+from libs.vault.whole_headers import require_whole_headers
 
 CONNECT_TIMEOUT_S = 3.0
 """At most; a server in the same network accepts within milliseconds."""
@@ -52,7 +53,7 @@ def http_pool(timeout_s: float) -> PoolManager:
 
     `timeout_s` bounds each wait for bytes, not the whole of a transfer.
     """
-    return PoolManager(
+    pool = PoolManager(
         num_pools=4,
         maxsize=10,
         timeout=Timeout(connect=min(CONNECT_TIMEOUT_S, timeout_s), read=timeout_s),
@@ -60,6 +61,7 @@ def http_pool(timeout_s: float) -> PoolManager:
         cert_reqs="CERT_REQUIRED",
         ca_certs=_authorities(),
     )
+    return require_whole_headers(pool)
 
 
 def _authorities() -> str:

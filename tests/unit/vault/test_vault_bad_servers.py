@@ -330,3 +330,47 @@ def test_no_secret_shows_in_errors_tracebacks_or_reprs_not_even_with_locals(
     text = "".join(lines) + repr(scripted) + repr(caught.value) + str(vars(scripted))
     assert "sign_v4_s3" in text or "_url_open" in text, "the SDK's frames are part of the traceback"
     assert SECRET not in text
+
+
+HEAD_REPLY = (
+    b'HTTP/1.1 200 OK\r\nContent-Length: 3000\r\nETag: "0123456789abcdef"\r\n'
+    b"Last-Modified: Tue, 24 Nov 2026 04:14:17 GMT\r\nx-amz-meta-run: 4711\r\n\r\n"
+)
+
+
+@pytest.fixture
+def cutting() -> Iterator[tuple[str, list[int]]]:
+    """A server that answers each request with so many bytes of a reply, and hangs up."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    cuts: list[int] = []
+
+    def serve() -> None:
+        while True:
+            try:
+                line, _ = listener.accept()
+            except OSError:
+                return
+            with line:
+                line.recv(65536)
+                line.sendall(HEAD_REPLY[: cuts.pop(0)] if cuts else HEAD_REPLY)
+
+    Thread(target=serve, daemon=True).start()
+    yield f"127.0.0.1:{listener.getsockname()[1]}", cuts
+    listener.close()
+
+
+EVERY_SEVENTH = range(1, len(HEAD_REPLY), 7)
+
+
+@pytest.mark.parametrize("cut", [*EVERY_SEVENTH, len(HEAD_REPLY) - 2, len(HEAD_REPLY) - 1])
+def test_half_a_header_is_never_taken_for_a_whole_one(cutting, cut):
+    endpoint, cuts = cutting
+    vault = vault_at(endpoint)
+    cuts[:] = [cut]
+    seen = vault.stat("lake", "a")
+    assert (seen.etag, seen.size_bytes, seen.metadata) == (
+        "0123456789abcdef", 3000, {"run": "4711"},
+    )  # fmt: skip
+    cuts[:] = [cut] * 9
+    with pytest.raises(VaultUnavailableError):
+        vault.stat("lake", "a")
