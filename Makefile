@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help demo test torture test-unit lint format stack-up stack-down clean
-.PHONY: compose-up compose-down bundle load
+.PHONY: compose-up compose-down bundle load bench bench-quick
 
 bin := .venv/bin
 
@@ -20,6 +20,14 @@ test: ## all tests, against a stack of their own that is gone afterwards
 torture: ## 2 000 faults and 2 000 damaged files, and all foreign ones; takes hours
 	@scripts/bootstrap.sh test
 	@scripts/torture.sh
+
+bench: ## other tools on the same jobs, side by side, up to 5 M features; table and plot in bench/
+	@scripts/bootstrap.sh test
+	@$(bin)/python -m benchmarks
+
+bench-quick: ## the same on small data, in three minutes
+	@scripts/bootstrap.sh test
+	@$(bin)/python -m benchmarks --quick --rounds 1
 
 test-unit: ## the tests that need no server
 	@scripts/bootstrap.sh test
