@@ -13,6 +13,7 @@ from pymongo.operations import DeleteOne, InsertOne, ReplaceOne, UpdateOne
 
 from libs.ledger.codec import BsonDocument, D, decode, encode
 from libs.ledger.errors import ledger_errors
+from libs.ledger.scan import ids_of
 
 Filter = Mapping[str, Any]
 Change = Mapping[str, Any] | Sequence[Mapping[str, Any]]
@@ -63,15 +64,12 @@ class Documents(Generic[D]):
             return tuple(self._decode(document) for document in cursor)
 
     def pages(self, query: Filter, page: int = 200) -> Iterator[D]:
-        """All that match, by `_id`, one page at a time and without a cursor held open between."""
-        last: D | None = None
-        while True:
-            after = {"_id": {"$gt": encode(last)["_id"]}} if last else {}
-            found = self.find({"$and": [query, after]} if last else query, [("_id", 1)], limit=page)
-            yield from found
-            if len(found) < page:
-                return
-            last = found[-1]
+        """All that match now, by `_id`, one page at a time; see `scan`.
+
+        Each is read when its page is asked for: by then it may be another, or gone.
+        """
+        for ids in ids_of(self._collection, query, page):
+            yield from self.find({"_id": {"$in": ids}}, [("_id", 1)])
 
     def is_there_any(self, session: ClientSession | None = None) -> bool:
         """True: the collection has a document."""

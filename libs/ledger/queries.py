@@ -73,7 +73,7 @@ class Queries(Connection):
 
     def pending_assets(self) -> Iterator[Asset]:
         """Every reservation, by id, a page at a time: for the auditor, not for readers."""
-        return self.assets.pages(PENDING)
+        return (it for it in self.assets.pages(PENDING) if it.state is AssetState.PENDING)
 
     def asset_by_key(self, s3_key: str) -> Asset | None:
         """The asset that owns a key of the lake, a reserved one too: its object is no orphan."""

@@ -14,6 +14,7 @@ from pymongo.operations import ReplaceOne
 
 from libs.ledger.codec import BsonDocument, decode
 from libs.ledger.errors import UnfitDocumentsError, UnreadableDocumentError, ledger_errors
+from libs.ledger.scan import ids_of
 from libs.ledger.transaction import Transactions
 from libs.models import Document
 
@@ -85,16 +86,11 @@ def _rewrite_page(
 
 
 def _pages(collection: Collection[BsonDocument]) -> Iterator[list[BsonDocument]]:
-    """All documents by `_id`, without a cursor held open between two pages."""
-    query: dict[str, object] = {}
-    while True:
+    """All documents that are there now, by `_id`."""
+    for ids in ids_of(collection, {}, PAGE):
         with ledger_errors(f"collection {collection.name}"):
-            page = list(collection.find(query, sort=[("_id", 1)], limit=PAGE))
-        if page:
-            yield page
-        if len(page) < PAGE:
-            return
-        query = {"_id": {"$gt": page[-1]["_id"]}}
+            page = list(collection.find({"_id": {"$in": ids}}, sort=[("_id", 1)]))
+        yield page
 
 
 def _same(document: BsonDocument) -> BsonDocument:
