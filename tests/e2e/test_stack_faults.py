@@ -126,9 +126,14 @@ class Stack:
         return pid is None or time.time() - psutil.Process(pid).create_time() < 10
 
     def run_processes(self) -> list[psutil.Process]:
-        """The code server's children that execute a run."""
+        """Those that execute a run: forked from a child of the code server."""
         code = psutil.Process(self.pids()["code"])
-        return [child for child in code.children() if "spawn_main" in " ".join(child.cmdline())]
+        return [
+            run
+            for child in code.children()
+            if "forkserver" in " ".join(child.cmdline())
+            for run in child.children()
+        ]
 
     def everything(self) -> list[psutil.Process]:
         """Each process of the stack; PostgreSQL's children as its children."""

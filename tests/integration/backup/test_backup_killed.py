@@ -130,7 +130,9 @@ def test_a_killed_restore_is_seen_by_nobody_and_the_same_command_goes_on(
         found = audit(platform, repair=False, verify_bytes=True)
     assert not found.findings and found.assets_checked == rehearsal.later.objects
     assert set(rehearsal.before) <= set(target.collection("assets"))
-    assert {item["fence"] for item in target.collection("batches").values()} <= {1, 1001}
+    # Ended batches keep theirs; of the others, one may not have been claimed yet.
+    fences = {item["fence"] for item in target.collection("batches").values()}
+    assert fences <= {1, 1000, 1001}
 
 
 @pytest.mark.torture

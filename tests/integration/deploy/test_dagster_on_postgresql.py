@@ -128,6 +128,11 @@ def test_an_event_of_a_run_is_stored(environment):
     assert done.stdout == "CANCELED\n", done.stderr
 
 
+def loaded_by(process: psutil.Process) -> set[str]:
+    """The names of the libraries in its memory."""
+    return {Path(item.path).name.split(".")[0] for item in process.memory_maps()}
+
+
 def test_the_code_server_starts_and_says_that_it_is_well_and_ends_when_told(environment):
     compose = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())
     _, *check = compose["services"]["user-code"]["healthcheck"]["test"]
@@ -154,8 +159,9 @@ def test_the_code_server_starts_and_says_that_it_is_well_and_ends_when_told(envi
             for child in psutil.Process(server.pid).children()
             if "multiprocessing.forkserver" in " ".join(child.cmdline())
         ]
-        loaded = {Path(item.path).name.split(".")[0] for item in warm.memory_maps()}
-        assert {"libarrow", "cygrpc", "_imaging"} <= loaded
+        while not {"libarrow", "cygrpc", "_imaging"} <= loaded_by(warm):
+            assert time.monotonic() < until, loaded_by(warm)
+            time.sleep(0.5)
     finally:
         server.terminate()
         code = server.wait(timeout=60)
