@@ -122,7 +122,9 @@ def test_a_killed_restore_is_seen_by_nobody_and_the_same_command_goes_on(
             for work in (lambda: audit(platform, repair=True), platform.check):
                 with pytest.raises(LedgerRestoringError, match=rehearsal.later.name):
                     work()
-        assert target.stores.keys(LAKE) == there, "an object was taken for left over"
+        # The vault may still have been at work on what the killed process had sent.
+        left = set(target.stores.keys(LAKE))
+        assert set(there) <= left, "an object was taken for left over"
     calls, code = killed.run(*command)
     assert code == 0
     assert not [name for name in calls if name.startswith("vault: PUT") and LAKE in name]
