@@ -55,6 +55,11 @@ class GdalMessages:
             yield
         except IndexError as error:  # pyogrio asks for the first of no layers
             raise FileProblemError("it has no layer.", _CURE) from error
+        except UnboundLocalError as error:  # pyogrio's own, of a CRS whose text it cannot decode
+            raise FileProblemError(
+                "the definition of its CRS is damaged, or its letters are not UTF-8.",
+                "Write its CRS anew (of a shapefile, the .prj), with names in plain letters.",
+            ) from error
         except UnicodeDecodeError as error:
             raise FileProblemError(
                 f"the name of a layer or a column in it is not UTF-8: {error.object[:60]!r}.",

@@ -71,6 +71,15 @@ def test_a_missing_prj_means_that_the_file_says_nothing(tmp_path: Path, read: An
     assert read(path, "ESRI Shapefile").info.crs_wkt is None
 
 
+def test_a_prj_whose_text_is_not_utf8_is_the_files_fault(tmp_path: Path, read: Any) -> None:
+    path = shapefile(tmp_path)
+    prj = path.with_suffix(".prj")
+    prj.write_bytes(prj.read_bytes().replace(b"WGS_1984", b"WGS_\xb1984"))
+    with pytest.raises(InputError, match="UTF-8") as caught:
+        read(path, "ESRI Shapefile")
+    assert caught.value.problems[0].cure
+
+
 def zipped(folder: Path, into: Path) -> Path:
     with zipfile.ZipFile(into, "w") as archive:
         for item in sorted(folder.iterdir()):
