@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -140,5 +139,5 @@ def _script(
         [*command, str(job.source), str(target)],
         folders=[scratch, *(folders or [])],
         server_pids=servers or [],
-        environment={"TMPDIR": str(scratch), "PATH": os.environ["PATH"], **(environment or {})},
+        environment={"TMPDIR": str(scratch), **(environment or {})},
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,7 @@ def write_features(path: Path, shape: str, rows: int, seed: int = 1) -> Path:
     chance = np.random.default_rng(seed)
     batches = _batches(chance, rows, make)
     first = next(batches)
-    reader = pa.RecordBatchReader.from_batches(first.schema, _chain(first, batches))
+    reader = pa.RecordBatchReader.from_batches(first.schema, chain([first], batches))
     pyogrio.write_arrow(
         reader, part, driver="GPKG", layer="features", geometry_name="geom", geometry_type=kind,
         crs=CRS, SPATIAL_INDEX="YES",
@@ -89,8 +90,3 @@ def _batches(
                 "geom": pa.array(shapely.to_wkb(make(chance, size)), pa.binary()),
             }
         )
-
-
-def _chain(first: pa.RecordBatch, rest: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    yield first
-    yield from rest

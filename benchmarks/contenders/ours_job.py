@@ -2,7 +2,6 @@
 
 import sys
 import uuid
-from contextlib import closing
 from pathlib import Path
 
 from libs.ingest import Platform, run_upload
@@ -10,7 +9,7 @@ from libs.models import ManifestUpload
 from libs.settings import Settings
 
 upload, result = sys.argv[1:]
-with closing(Platform.connect(Settings())) as platform:
+with Platform.connect(Settings()) as platform:
     done = run_upload(
         platform, ManifestUpload.model_validate_json(Path(upload).read_bytes()), str(uuid.uuid4())
     )

@@ -24,8 +24,7 @@ def audit(platform: Platform, *, repair: bool, verify_bytes: bool = False) -> Au
         TransientError: a server did not answer; nothing is half repaired, run it again. Also while
             a restore goes on, whose objects have no documents yet.
     """
-    platform.ledger.require_whole()
-    platform.ledger.require_current()
+    platform.ledger.require_ready()
     started = time.monotonic()
     findings = [
         *checks.dead_runs(platform, repair=repair),

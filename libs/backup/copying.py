@@ -8,17 +8,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from libs.backup.damages import Damages
 from libs.backup.errors import NoRoomError
 from libs.backup.files import Lines, lines_of, move_in
 from libs.backup.folder import BackupFolder
 from libs.backup.index import FileRecord, StoredObject
 from libs.backup.parallel import each
 from libs.backup.progress import Ticker
-from libs.backup.reports import Damage
 from libs.vault import ObjectMissingError, Vault
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
-SHOWN_LOSSES = 20
 
 
 @dataclass
@@ -27,9 +26,7 @@ class Copied:
 
     objects: int = 0
     size_bytes: int = 0
-    losses: list[Damage] = field(default_factory=list)
-    """The first ones."""
-    losses_count: int = 0
+    losses: Damages = field(default_factory=Damages)
 
 
 def stored_objects(path: Path, wanted: FileRecord) -> Iterator[StoredObject]:
@@ -66,10 +63,7 @@ class Copying:
                 copied.objects += 1
                 copied.size_bytes += item.size_bytes
             else:
-                loss = Damage(where=item.key, what=what)
-                losses.add(loss.model_dump_json())
-                copied.losses_count += 1
-                copied.losses += [loss] if len(copied.losses) < SHOWN_LOSSES else []
+                losses.add(copied.losses.add(item.key, what).model_dump_json())
             ticker.tell(f"{copied.objects:,} objects copied, {copied.size_bytes:,} bytes")
         return copied
 

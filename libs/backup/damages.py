@@ -14,8 +14,10 @@ class Damages:
         self.first: list[Damage] = []
         self.count = 0
 
-    def add(self, where: str, what: str) -> None:
-        """One more."""
+    def add(self, where: str, what: str) -> Damage:
+        """One more, which is returned."""
+        damage = Damage(where=where, what=what)
         self.count += 1
         if self.count <= self.SHOWN:
-            self.first.append(Damage(where=where, what=what))
+            self.first.append(damage)
+        return damage

@@ -41,8 +41,6 @@ class NoRoomError(BackupError):
 class DamagedBackupError(BackupError):
     """Files of a backup are missing or are not what they were."""
 
-    SHOWN = 20
-
     def __init__(self, root: Path, damages: Sequence[Damage], count: int, cure: str) -> None:
         self.damages = tuple(damages)
         lines = [f"  {damage}" for damage in damages]

@@ -75,7 +75,7 @@ def restore_backup(
         work = _Work(platform, folder, index, wishes, tell)
         work.require_fit()
         damages = Damages()
-        restore_id = work.begin(damages)
+        restore_id = work.begin()
         returned = work.return_objects(damages)
         migrations = work.fill()
         ended = work.answer()
@@ -139,16 +139,16 @@ class _Work:
         if index.lake_bucket != self._platform.lake_bucket:
             raise OtherLakeError(index.name, index.lake_bucket, self._platform.lake_bucket)
 
-    def begin(self, damages: Damages) -> str:
+    def begin(self) -> str:
         """Look the backup over, then claim the platform; returns the restore's id."""
         self._is_new = self._ledger.restore_under_way() is None
         if self._is_new:
             self._require_empty_lake()
-        files = Damages()
+        files, missing = Damages(), Damages()
         if not check_files(self._folder, self._index, files):
             raise DamagedBackupError(self._folder.root, files.first, files.count, _OTHER_COPY)
-        self._objects.look(damages)
-        self._judge(damages, _OTHER_COPY + " Or add --accept-losses: all but these is restored.")
+        self._objects.look(missing)
+        self._judge(missing, _OTHER_COPY + " Or add --accept-losses: all but these is restored.")
         index = self._index
         begun = self._ledger.begin_restore(
             Restore(
@@ -163,9 +163,7 @@ class _Work:
 
     def return_objects(self, damages: Damages) -> Returned:
         self._tell(f"Restoring {self._index.objects:,} objects.")
-        found = Damages()
-        returned = self._objects.put_back(found, self._tell, lake_is_empty=self._is_new)
-        damages.first, damages.count = found.first, found.count
+        returned = self._objects.put_back(damages, self._tell, lake_is_empty=self._is_new)
         self._judge(damages, _GO_ON)
         return returned
 

@@ -59,8 +59,8 @@ def take_backup(
         size_bytes=index.objects_bytes,
         objects_copied=copied.objects,
         bytes_copied=copied.size_bytes,
-        losses=tuple(copied.losses),
-        losses_count=copied.losses_count,
+        losses=tuple(copied.losses.first),
+        losses_count=copied.losses.count,
         pruned=pruned,
         seconds=time.monotonic() - started,
     )
@@ -99,7 +99,7 @@ class _Work:
             files={**dumped.files, LOSSES: losses},
             objects=dumped.objects,
             objects_bytes=dumped.objects_bytes,
-            losses=copied.losses_count,
+            losses=copied.losses.count,
         )
         _write_index(part, index)
         self._folder.publish(name)

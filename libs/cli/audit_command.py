@@ -31,11 +31,8 @@ def audit(
     from libs.settings import Settings
 
     terminal = Terminal(as_json=as_json)
-    platform = Platform.connect(Settings())
-    try:
+    with Platform.connect(Settings()) as platform:
         report = run_audit(platform, repair=repair, verify_bytes=verify_bytes)
-    finally:
-        platform.close()
     terminal.result(report, *audit_report(report))
     if report.for_a_person:
         raise typer.Exit(ExitCode.NEEDS_A_PERSON)

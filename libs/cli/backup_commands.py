@@ -83,11 +83,8 @@ def restore(
     terminal = Terminal(as_json=as_json)
     gap = DEFAULT_VERSION_GAP if version_gap is None else version_gap
     wishes = Wishes(name=name, version_gap=gap, accept_losses=accept_losses)
-    platform = Platform.connect(Settings())
-    try:
+    with Platform.connect(Settings()) as platform:
         report = restore_backup(platform, source, wishes, tell=terminal.say)
-    finally:
-        platform.close()
     terminal.result(report, *restore_report(report))
     if report.losses_count:
         raise typer.Exit(ExitCode.NEEDS_A_PERSON)

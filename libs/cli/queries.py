@@ -45,8 +45,7 @@ class Registry:
 
     def __enter__(self) -> Registry:
         try:
-            self.ledger.require_whole()
-            self.ledger.require_current()
+            self.ledger.require_ready()
         except BaseException:
             self.close()
             raise

@@ -49,6 +49,12 @@ class Platform:
         self.ledger.check()
         self.compute.check()
 
+    def __enter__(self) -> Platform:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """Give back connections; the platform is not used after."""
         self.compute.close()

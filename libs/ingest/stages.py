@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import contextvars
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import TypeVar
 
-from libs.errors import InputError, Problem, TransientError
+from libs.errors import InputError, Problem
 from libs.faultpoints import Point, reach
 from libs.ingest.drafts import asset_id
 from libs.ingest.platform import Platform
 from libs.ingest.values import FileJob, ItemT, Job, SkippedFile, StageOutput
 from libs.ledger import LeaseLostError
+from libs.ledger.keeping import kept
 from libs.logs import about, problem_fields
 from libs.models import Frozen, OnError, Stage
 
@@ -63,31 +62,15 @@ def _running(platform: Platform, job: Job, stage: Stage) -> Iterator[StageNote]:
 
 @contextlib.contextmanager
 def _lease_kept(platform: Platform, job: Job) -> Iterator[None]:
-    done = threading.Event()
-    lost: list[LeaseLostError] = []
+    lease_s = platform.limits.lease_s
 
-    def keep() -> None:
-        while not done.wait(platform.limits.lease_s / 4):
-            try:
-                platform.ledger.renew(job.fingerprint, job.fence, platform.limits.lease_s)
-            except LeaseLostError as error:
-                lost.append(error)
-                return
-            except TransientError as error:  # the next turn may succeed before the lease ends
-                logger.warning("The lease could not be renewed just now: %s", error)
+    def renew() -> None:
+        platform.ledger.renew(job.fingerprint, job.fence, lease_s)
 
-    context = contextvars.copy_context()  # so that its lines too say what they are about
-    keeper = threading.Thread(
-        target=context.run, args=(keep,), name=f"lease-{job.run_id}", daemon=True
-    )
-    keeper.start()
-    try:
+    with kept("The lease", renew, lease_s=lease_s, lost=LeaseLostError) as losses:
         yield
-    finally:
-        done.set()
-        keeper.join()
-    if lost:
-        raise lost[0]
+    if losses:
+        raise losses[0]
 
 
 def each(

@@ -13,7 +13,7 @@ from pymongo.operations import DeleteOne, InsertOne, ReplaceOne, UpdateOne
 
 from libs.ledger.codec import BsonDocument, D, decode, encode
 from libs.ledger.errors import ledger_errors
-from libs.ledger.scan import ids_of
+from libs.ledger.scan import pages_of
 
 Filter = Mapping[str, Any]
 Change = Mapping[str, Any] | Sequence[Mapping[str, Any]]
@@ -64,12 +64,9 @@ class Documents(Generic[D]):
             return tuple(self._decode(document) for document in cursor)
 
     def pages(self, query: Filter, page: int = 200) -> Iterator[D]:
-        """All that match now, by `_id`, one page at a time; see `scan`.
-
-        Each is read when its page is asked for: by then it may be another, or gone.
-        """
-        for ids in ids_of(self._collection, query, page):
-            yield from self.find({"_id": {"$in": ids}}, [("_id", 1)])
+        """All that match now, by `_id`, one page at a time; see `scan.pages_of`."""
+        for found in pages_of(self._collection, query, page):
+            yield from map(self._decode, found)
 
     def is_there_any(self, session: ClientSession | None = None) -> bool:
         """True: the collection has a document."""

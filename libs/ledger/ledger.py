@@ -36,6 +36,11 @@ class Ledger(Reviving, Recovery, AuditLog, Queries, Watching):
         """Raise `NewerLedgerError` or `OlderLedgerError` unless it has this release's shape."""
         self.level().require_current()
 
+    def require_ready(self) -> None:
+        """See that it is whole and of this release's shape; raises as the two that it asks."""
+        self.require_whole()
+        self.require_current()
+
     def __enter__(self) -> Ledger:
         return self
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -29,6 +28,7 @@ from libs.ledger.errors import (
     MigrationLockLostError,
     ledger_errors,
 )
+from libs.ledger.keeping import kept
 from libs.ledger.transaction import Transactions
 
 logger = logging.getLogger(__name__)
@@ -63,15 +63,15 @@ class MigrationLock:
             MigrationBusyError: another process still holds it after `patience_s` seconds.
         """
         self._acquire(patience_s)
-        done = threading.Event()
-        keeper = threading.Thread(target=self._keep, args=(done,), name="migration-lock")
-        keeper.daemon = True
-        keeper.start()
         try:
-            yield
+            with kept(
+                "The migration's lock",
+                self.require,
+                lease_s=self._lease_s,
+                lost=MigrationLockLostError,  # the next `require` of the work itself says so
+            ):
+                yield
         finally:
-            done.set()
-            keeper.join()
             self._release()
 
     def require(self) -> None:
@@ -90,15 +90,6 @@ class MigrationLock:
             if time.monotonic() > until:
                 raise MigrationBusyError(found["holder"], patience_s)
             time.sleep(_LOOK_EVERY_S)
-
-    def _keep(self, done: threading.Event) -> None:
-        while not done.wait(self._lease_s / 4):
-            try:
-                self.require()
-            except MigrationLockLostError:
-                return  # the next `require` of the work itself says so
-            except TransientError as error:
-                logger.warning("The migration's lock could not be renewed just now: %s", error)
 
     def _take(self) -> BsonDocument:
         """The lock as it is now: ours, if it was ours or free."""

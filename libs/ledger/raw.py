@@ -16,7 +16,7 @@ from libs.ledger.codec import BsonDocument
 from libs.ledger.connection import Connection
 from libs.ledger.errors import ledger_errors
 from libs.ledger.migrations import COLLECTIONS, migrate
-from libs.ledger.scan import SCAN_TIMEOUT_S, ids_of
+from libs.ledger.scan import SCAN_TIMEOUT_S, ids_of, pages_of
 
 
 class RawDocuments(Connection):
@@ -29,9 +29,8 @@ class RawDocuments(Connection):
     def raw_pages(
         self, name: str, query: Mapping[str, Any], page: int
     ) -> Iterator[list[BsonDocument]]:
-        """All that match now, by `_id`; each page is read when it is asked for."""
-        for ids in self.raw_ids(name, query, page):
-            yield self.raw_by_ids(name, ids)
+        """All that match now, by `_id`; see `scan.pages_of`."""
+        return pages_of(self.database[name], query, page)
 
     def raw_by_ids(
         self, name: str, ids: Sequence[str], fields: Sequence[str] | None = None

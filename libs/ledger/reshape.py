@@ -5,7 +5,7 @@ Which changes there are is `migrations`' business.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
@@ -14,7 +14,7 @@ from pymongo.operations import ReplaceOne
 
 from libs.ledger.codec import BsonDocument, decode
 from libs.ledger.errors import UnfitDocumentsError, UnreadableDocumentError, ledger_errors
-from libs.ledger.scan import ids_of
+from libs.ledger.scan import pages_of
 from libs.ledger.transaction import Transactions
 from libs.models import Document
 
@@ -38,7 +38,7 @@ def require_fit(
     faults: list[str] = []
     for name, model in models.items():
         change = changes.get(name, _same)
-        for page in _pages(database[name]):
+        for page in pages_of(database[name], {}, PAGE):
             for document in page:
                 try:
                     decode(model, change(document), name)
@@ -57,7 +57,7 @@ def rewrite(
     """Write every document that a change alters. What others write meanwhile is not lost: each page
     is read again in the transaction that writes it."""
     for name, change in changes.items():
-        for page in _pages(database[name]):
+        for page in pages_of(database[name], {}, PAGE):
             due = [document["_id"] for document in page if change(document) != document]
             if due:
                 before_each()
@@ -83,14 +83,6 @@ def _rewrite_page(
                 collection.bulk_write(writes, session=session)
 
     transactions.run(f"rewrite documents of {collection.name}", body)
-
-
-def _pages(collection: Collection[BsonDocument]) -> Iterator[list[BsonDocument]]:
-    """All documents that are there now, by `_id`."""
-    for ids in ids_of(collection, {}, PAGE):
-        with ledger_errors(f"collection {collection.name}"):
-            page = list(collection.find({"_id": {"$in": ids}}, sort=[("_id", 1)]))
-        yield page
 
 
 def _same(document: BsonDocument) -> BsonDocument:

@@ -46,8 +46,7 @@ class Reviving(CommitProtocol, RawDocuments):
         """Those that `revive` ended."""
         state = {"$eq": BatchState.FAILED.value}
         query = {"state": state, "error": {"$eq": reason}}
-        for ids in self.raw_ids("batches", query, _PAGE):
-            yield from self.batches.find({"_id": {"$in": ids}})
+        return self.batches.pages(query, _PAGE)
 
     def _end_batches(self, reason: str) -> None:
         is_working = {"$in": ["$state", _WORKING]}

@@ -33,3 +33,14 @@ def ids_of(
         spool.seek(0)
         while ids := [json.loads(line) for line in islice(spool, page)]:
             yield ids
+
+
+def pages_of(
+    collection: Collection[BsonDocument], query: Mapping[str, Any], page: int
+) -> Iterator[list[BsonDocument]]:
+    """The documents that match now, in the order of `_id`. Each is read when its page is asked for:
+    by then it may be another, or gone."""
+    for ids in ids_of(collection, query, page):
+        with ledger_errors(f"collection {collection.name}"):
+            found = list(collection.find({"_id": {"$in": ids}}, sort=[("_id", 1)]))
+        yield found

@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from libs.monitor.dagster_health import DAEMONS, LOCATIONS, load_faults, silent_daemons
 from libs.monitor.dagster_page import PageAwayError, ask
 from libs.monitor.looks import Problems
 
 QUEUE_STATES = ("queued", "starting", "started", "canceling")
-_QUERY = """{ instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } }
-  workspaceOrError { ... on Workspace { locationEntries {
-    loadStatus locationOrLoadError { __typename } } } }
-  queued: runsOrError(filter: {statuses: [QUEUED]}) { ... on Runs { count } }
+_QUEUE = """queued: runsOrError(filter: {statuses: [QUEUED]}) { ... on Runs { count } }
   starting: runsOrError(filter: {statuses: [STARTING]}) { ... on Runs { count } }
   started: runsOrError(filter: {statuses: [STARTED]}) { ... on Runs { count } }
-  canceling: runsOrError(filter: {statuses: [CANCELING]}) { ... on Runs { count } } }"""
+  canceling: runsOrError(filter: {statuses: [CANCELING]}) { ... on Runs { count } }"""
+_QUERY = f"{{ {DAEMONS} {LOCATIONS} {_QUEUE} }}"
 
 
 class DagsterLook:
@@ -51,16 +50,12 @@ class DagsterLook:
 
 
 def _code_problem(entries: list[dict[str, Any]]) -> str | None:
-    if not entries or any(entry["loadStatus"] != "LOADED" for entry in entries):
+    faults = load_faults(entries)
+    if faults is None:
         return "is still loading"
-    faulty = [
-        entry
-        for entry in entries
-        if entry["locationOrLoadError"]["__typename"] != "RepositoryLocation"
-    ]
-    return "could not be loaded: Dagster's page says why" if faulty else None
+    return "could not be loaded: Dagster's page says why" if faults else None
 
 
 def _daemon_problem(daemons: list[dict[str, Any]]) -> str | None:
-    ill = [one["daemonType"].lower() for one in daemons if one["required"] and not one["healthy"]]
-    return f"no heartbeat from {', '.join(sorted(ill))}" if ill else None
+    ill = sorted(name.lower() for name in silent_daemons(daemons))
+    return f"no heartbeat from {', '.join(ill)}" if ill else None

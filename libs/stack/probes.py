@@ -12,18 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from libs.errors import TransientError
-from libs.monitor import dagster_page
+from libs.monitor import dagster_health, dagster_page
 from libs.stack.env_file import LAKE_BUCKET
 from libs.stack.identity import Account, Identity
 from libs.stack.paths import StackPaths
 
 Probe = Callable[[], str | None]
 _TIMEOUT_S = 5
-_LOCATIONS = """{ workspaceOrError { __typename ... on Workspace { locationEntries {
-  loadStatus locationOrLoadError { __typename ... on PythonError { message } } } } } }"""
 _RELOAD = "mutation { reloadWorkspace { __typename } }"
-_DAEMONS = """{ instance { daemonHealth { allDaemonStatuses {
-  daemonType required healthy lastHeartbeatErrors { message } } } } }"""
 
 
 def probes(paths: StackPaths, identity: Identity) -> Mapping[str, Probe]:
@@ -138,27 +134,21 @@ def code(port: int, socket_path: Path) -> str | None:
 
 
 def _load_fault(port: int) -> str | None:
-    answer = _graphql(port, _LOCATIONS)
+    answer = _graphql(port, f"{{ {dagster_health.LOCATIONS} }}")
     if isinstance(answer, str):
         return answer
-    entries = answer["workspaceOrError"].get("locationEntries", [])
-    if not entries or any(entry["loadStatus"] != "LOADED" for entry in entries):
+    faults = dagster_health.load_faults(answer["workspaceOrError"].get("locationEntries", []))
+    if faults is None:
         return "the code is still loading"
-    faults = [
-        entry["locationOrLoadError"].get("message", "")
-        for entry in entries
-        if entry["locationOrLoadError"]["__typename"] != "RepositoryLocation"
-    ]
     return "; ".join(faults) or None
 
 
 def daemon(port: int) -> str | None:
     """Whether Dagster's daemons beat; asked through its page."""
-    answer = _graphql(port, _DAEMONS)
+    answer = _graphql(port, f"{{ {dagster_health.DAEMONS} }}")
     if isinstance(answer, str):
         return answer
-    statuses = answer["instance"]["daemonHealth"]["allDaemonStatuses"]
-    ill = [one["daemonType"] for one in statuses if one["required"] and not one["healthy"]]
+    ill = dagster_health.silent_daemons(answer["instance"]["daemonHealth"]["allDaemonStatuses"])
     return f"no heartbeat yet from {', '.join(ill)}" if ill else None
 
 

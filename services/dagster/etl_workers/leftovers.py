@@ -19,14 +19,12 @@ logger = logging.getLogger(__name__)
 
 def take_away_leftovers() -> int:
     """Remove them, as far as the servers answer now; returns how many there were."""
-    platform = Platform.connect(load_environment())
-    try:
-        return len(sweep_machine(platform))
-    except TransientError as error:  # what is left is left until the next look
-        logger.warning("Leftovers of dead runs stay for now: %s", error)
-        return 0
-    finally:
-        platform.close()
+    with Platform.connect(load_environment()) as platform:
+        try:
+            return len(sweep_machine(platform))
+        except TransientError as error:  # what is left is left until the next look
+            logger.warning("Leftovers of dead runs stay for now: %s", error)
+            return 0
 
 
 if __name__ == "__main__":

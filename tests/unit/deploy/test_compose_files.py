@@ -11,25 +11,37 @@ import pytest
 import yaml
 
 
-@pytest.mark.parametrize("override", [None, "dev", "seaweedfs", "test", "workers"])
-def test_docker_compose_accepts_it_and_fills_in_every_variable(root, override, tmp_path):
+@pytest.fixture
+def compose_config(root):
+    """Docker Compose's own reading of some files, with the variables of one file and no others."""
     program = shutil.which("docker-compose")
     if program is None:
         pytest.skip("docker-compose is not installed here (Debian's package docker-compose)")
+
+    def read(variables, *files):
+        named = [part for file in files for part in ("-f", file)]
+        return subprocess.run(
+            [program, "--env-file", variables, *named, "config"],
+            cwd=root,
+            env={"PATH": os.environ["PATH"]},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return read
+
+
+@pytest.mark.parametrize("override", [None, "dev", "seaweedfs", "test", "workers"])
+def test_docker_compose_accepts_it_and_fills_in_every_variable(
+    root, compose_config, override, tmp_path
+):
     files = ["docker-compose.yaml", *([f"docker-compose.{override}.yaml"] if override else [])]
     environment = tmp_path / "env"
     subprocess.run([root / "scripts/make_env.sh", environment], check=True, capture_output=True)
     with environment.open("a") as file:
         file.write("PUBLISH_SITE_ADDRESS=10.1.2.3\n")
-    done = subprocess.run(
-        [program, "--env-file", environment, *(part for file in files for part in ("-f", file)),
-         "config"],
-        cwd=root,
-        env={"PATH": os.environ["PATH"]},
-        capture_output=True,
-        text=True,
-        check=False,
-    )  # fmt: skip
+    done = compose_config(environment, *files)
     assert done.returncode == 0, done.stderr
     assert "variable is not set" not in done.stderr
     services = yaml.safe_load(done.stdout)["services"]
@@ -42,20 +54,10 @@ def test_docker_compose_accepts_it_and_fills_in_every_variable(root, override, t
     assert (services["user-code"]["build"]["target"] == "development") == (override == "dev")
 
 
-def test_without_passwords_it_does_not_start(root, tmp_path):
-    program = shutil.which("docker-compose")
-    if program is None:
-        pytest.skip("docker-compose is not installed here (Debian's package docker-compose)")
+def test_without_passwords_it_does_not_start(compose_config, tmp_path):
     empty = tmp_path / "env"
     empty.touch()
-    done = subprocess.run(
-        [program, "--env-file", empty, "-f", "docker-compose.yaml", "config"],
-        cwd=root,
-        env={"PATH": os.environ["PATH"]},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = compose_config(empty, "docker-compose.yaml")
     assert done.returncode != 0
     assert "set it in .env" in done.stderr
 
@@ -79,24 +81,14 @@ def test_the_files_fit_the_published_schema(root, schema, pattern):
     assert done.returncode == 0, done.stdout
 
 
-def test_a_worker_machine_starts_with_what_the_head_prints_for_it(root, tmp_path):
-    program = shutil.which("docker-compose")
-    if program is None:
-        pytest.skip("docker-compose is not installed here (Debian's package docker-compose)")
+def test_a_worker_machine_starts_with_what_the_head_prints_for_it(root, compose_config, tmp_path):
     head, worker = tmp_path / "head", tmp_path / "worker"
     subprocess.run([root / "scripts/make_env.sh", head], check=True, capture_output=True)
     printed = subprocess.run(
         [root / "scripts/worker_env.sh", "10.1.2.3", head], check=True, capture_output=True
     )
     worker.write_bytes(printed.stdout)
-    done = subprocess.run(
-        [program, "--env-file", worker, "-f", "docker-compose.worker.yaml", "config"],
-        cwd=root,
-        env={"PATH": os.environ["PATH"]},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = compose_config(worker, "docker-compose.worker.yaml")
     assert done.returncode == 0, done.stderr
     assert "variable is not set" not in done.stderr
     given = yaml.safe_load(done.stdout)["services"]["worker"]["environment"]

@@ -53,10 +53,11 @@ def build_manifest_sensor(limits: EtlSettings) -> SensorDefinition:
     def manifest_sensor(
         context: SensorEvaluationContext, platform: PlatformResource
     ) -> Iterator[RunRequest | SkipReason]:
-        if platform.get().ledger.restore_under_way():
+        connected = platform.get()
+        if connected.ledger.restore_under_way():
             yield SkipReason("The ledger is being restored from a backup: no run begins.")
             return
-        requests = _watch(context, platform.get())
+        requests = _watch(context, connected)
         if requests:
             yield from requests
         else:
