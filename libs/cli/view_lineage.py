@@ -44,7 +44,7 @@ def _steps(report: LineageReport) -> RenderableType:
             f"{step.name}\n{safe(step.description)}",
             "\n".join(f"{key} = {value}" for key, value in step.parameters.items()),
             moment(step.started_at),
-            f"{step.seconds:.2f}",
+            f"{step.seconds:.2f}{' (shared)' if step.is_shared else ''}",
             "\n".join(changes(step)),
         )
     return made

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from psycopg import sql
@@ -14,16 +15,19 @@ from libs.ingest.drafts import Result, draft_of
 from libs.ingest.platform import Platform
 from libs.ingest.values import Job, LoadedVector, TransformedVector, WrittenAsset
 from libs.ingest.workspace import file_folder, require_room
-from libs.models import OutputFormat, RunSchema, StepRecord, utc_now
+from libs.models import OutputFormat, StepRecord, utc_now
 from libs.spatial_utils.crs import describe
 from libs.spatial_utils.geoparquet import GeoParquetResult, write_geoparquet
 from libs.spatial_utils.picture import Geometry, picture_of_features
 from libs.transformations import (
     PROCESSED_TABLE,
     ROW_ID,
+    Execute,
     PlannedStep,
+    StepOutcome,
     VectorRecipe,
     plan_steps,
+    run_in_one_pass,
     run_step,
 )
 
@@ -38,9 +42,10 @@ _SAMPLE = sql.SQL(
 
 
 def transform_vector(platform: Platform, job: Job, loaded: LoadedVector) -> TransformedVector:
-    """Chain the recipe's steps: `raw_data` → `step_0` → … → `processed`."""
-    schema, table = loaded.table.run_schema, loaded.table
-    columns = (ROW_ID, *table.attribute_columns)
+    """Run the recipe, all steps in one statement where the rows allow it: `raw_data` → `processed`.
+
+    Else one by one: `raw_data` → `step_0` → … → `processed`.
+    """
     recipe = loaded.fetched.work.recipe.recipe
     assert isinstance(recipe, VectorRecipe)  # noqa: S101  resolved by the file's kind
     plan = plan_steps(
@@ -49,25 +54,49 @@ def transform_vector(platform: Platform, job: Job, loaded: LoadedVector) -> Tran
         crs_of=describe,
         srid_of=platform.compute.register_crs,
     )
-    steps = tuple(_run(platform, schema, columns, planned) for planned in plan)
+    steps = _steps(platform, loaded, plan)
     return TransformedVector(loaded=loaded, crs=plan[-1].crs, steps=steps, notes=loaded.notes)
 
 
-def _run(
-    platform: Platform, schema: RunSchema, columns: Sequence[str], planned: PlannedStep
-) -> StepRecord:
+def _steps(
+    platform: Platform, loaded: LoadedVector, plan: Sequence[PlannedStep]
+) -> tuple[StepRecord, ...]:
+    schema, columns = loaded.table.run_schema, (ROW_ID, *loaded.table.attribute_columns)
+
+    def executing(what: str) -> Execute:
+        return lambda statement: platform.compute.run_step(schema, statement, what)
+
     started_at, started = utc_now(), time.monotonic()
+    outcomes = run_in_one_pass(plan, schema.name, columns, executing("the recipe"))
+    if outcomes is not None:
+        seconds = time.monotonic() - started
+        return tuple(
+            _record(step, outcome, started_at, seconds, is_shared=True)
+            for step, outcome in zip(plan, outcomes, strict=True)
+        )
+    records = []
+    for step in plan:
+        started_at, started = utc_now(), time.monotonic()
+        outcome = run_step(step, schema.name, columns, executing(step.step.kind))
+        records.append(_record(step, outcome, started_at, time.monotonic() - started))
+    return tuple(records)
 
-    def execute(statement: sql.Composed) -> Sequence[Sequence[object]]:
-        return platform.compute.run_step(schema, statement, planned.step.kind)
 
-    outcome = run_step(planned, schema.name, columns, execute)
+def _record(
+    planned: PlannedStep,
+    outcome: StepOutcome,
+    started_at: datetime,
+    seconds: float,
+    *,
+    is_shared: bool = False,
+) -> StepRecord:
     return StepRecord(
         name=planned.step.kind,
         description=planned.step.describe(),
         parameters=planned.step.parameters(),
         started_at=started_at,
-        seconds=time.monotonic() - started,
+        seconds=seconds,
+        is_shared=is_shared,
         change=outcome.change,
     )
 

@@ -36,6 +36,8 @@ class StepRecord(Frozen):
     parameters: dict[str, ParameterValue]
     started_at: Moment
     seconds: Seconds
+    is_shared: bool = False
+    """True: done in one statement with the other steps that are so; the seconds are of that."""
     change: GeometryChange | None = None
     """None: the step changes no geometry."""
 

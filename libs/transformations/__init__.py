@@ -17,7 +17,7 @@ from libs.transformations.pass_through import PassThroughStep
 from libs.transformations.raster_steps import CogStep, RasterStep, ReprojectRasterStep
 from libs.transformations.recipes import RasterRecipe, Recipe, ResolvedRecipe, VectorRecipe
 from libs.transformations.registry import DEFAULT_INTENTS, RecipeRegistry
-from libs.transformations.runner import Execute, StepOutcome, run_step
+from libs.transformations.runner import Execute, StepOutcome, run_in_one_pass, run_step
 from libs.transformations.simplify_geometry import SimplifyGeometryStep
 from libs.transformations.spatial_index import CreateSpatialIndexStep
 from libs.transformations.step import VectorStep
@@ -57,5 +57,6 @@ __all__ = [
     "geometry_contract_sql",
     "plan_steps",
     "raise_for_faults",
+    "run_in_one_pass",
     "run_step",
 ]

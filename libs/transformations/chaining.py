@@ -45,11 +45,12 @@ def plan_steps(
     planned = []
     for index, step in enumerate(steps):
         bound, after = _bind_step(step, current, crs_of, srid_of)
+        is_last = index == len(steps) - 1
         planned.append(
             PlannedStep(
-                step=bound,
+                step=bound.as_last() if is_last else bound,
                 input_table=f"step_{index - 1}" if index else RAW_TABLE,
-                output_table=PROCESSED_TABLE if index == len(steps) - 1 else f"step_{index}",
+                output_table=PROCESSED_TABLE if is_last else f"step_{index}",
                 crs=after.crs,
             )
         )

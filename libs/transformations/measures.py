@@ -53,6 +53,13 @@ _TOTALS = sql.SQL(
     " count(*) FILTER (WHERE NOT ST_IsEmpty({geometry})) AS filled FROM {table}) AS {alias}"
 )
 
+_COUNTS = sql.SQL(
+    "(SELECT coalesce(sum(a.vertices), 0) AS vertices_before,"
+    " coalesce(sum(b.vertices), 0) AS vertices_after,"
+    " count(*) FILTER (WHERE b.is_empty AND NOT a.is_empty) AS rows_collapsed"
+    " FROM {joined}) AS counts"
+)
+
 _PRODUCT = sql.SQL("a.vertices::numeric * b.vertices")
 _HASH_JOIN = sql.SQL("SET LOCAL enable_mergejoin = off; {}")
 """Tables just made have no statistics, and so PostgreSQL would sort them, one on every core."""
@@ -107,12 +114,23 @@ class Change:
     """What no displacement exceeds, in CRS units: said when the budget is; None: then unknown."""
 
 
-def change_sql(tables: Compared, change: Change) -> sql.Composed:
-    """The query of one row that becomes a GeometryChange, after a setting for its transaction."""
-    joined = _JOINED.format(
-        before=_slim(tables, change, "a"),
-        after=_slim(tables, change, "b"),
-    )
+def change_sql(
+    tables: Compared,
+    change: Change,
+    *,
+    joined: sql.Composed | None = None,
+    before: sql.Composable | None = None,
+) -> sql.Composed:
+    """The query of one row that becomes a GeometryChange, after a setting for its transaction.
+
+    Args:
+        joined: where the facts about rows `a` and `b` come from; None: from the two tables.
+        before: the geometry before, of a row `a` of the input; None: its own.
+    """
+    if joined is None:
+        joined = _JOINED.format(before=_slim(tables, change, "a"), after=_slim(tables, change, "b"))
+    if before is None:
+        before = change.shape_before(tables.geometry("a"))
     sums = _SUMS.format(joined=joined, changed=change.changed, pairs=change.pairs or _PRODUCT)
     values: dict[str, sql.Composable] = {
         name: sql.Identifier(name)
@@ -124,7 +142,7 @@ def change_sql(tables: Compared, change: Change) -> sql.Composed:
             "rows_collapsed",
         )
     }
-    values["largest_displacement_m"] = _displacement(tables, change, joined)
+    values["largest_displacement_m"] = _displacement(tables, change, joined, before)
     if change.counts:
         values[change.counts] = sql.Identifier("rows_changed")
     return _HASH_JOIN.format(_one_row(values, sums))
@@ -143,13 +161,15 @@ def _slim(tables: Compared, change: Change, alias: str) -> sql.Composed:
     )
 
 
-def _displacement(tables: Compared, change: Change, joined: sql.Composed) -> sql.Composable:
+def _displacement(
+    tables: Compared, change: Change, joined: sql.Composed, before: sql.Composable
+) -> sql.Composable:
     unit = metres_per_unit(tables.crs)
     if unit is None:
         return _UNKNOWN
     return _DISPLACEMENT.format(
         budget=sql.Literal(VERTEX_PAIRS_BUDGET),
-        before=change.shape_before(tables.geometry("a")),
+        before=before,
         after=tables.geometry("b"),
         joined=joined,
         changed=change.changed,
@@ -173,6 +193,12 @@ def totals_sql(tables: Compared) -> sql.Composed:
         "rows_collapsed": sql.SQL("a.filled - b.filled"),
     }
     return _one_row(values, sql.SQL(", ").join(sources))
+
+
+def counts_sql(joined: sql.Composed) -> sql.Composed:
+    """The same query where `joined` gives the rows before and after, `a` and `b`."""
+    names = ("vertices_before", "vertices_after", "rows_collapsed")
+    return _one_row({name: sql.Identifier(name) for name in names}, _COUNTS.format(joined=joined))
 
 
 def _one_row(values: dict[str, sql.Composable], source: sql.Composed) -> sql.Composed:

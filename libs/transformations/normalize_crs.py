@@ -13,6 +13,7 @@ from libs.transformations.binding import BoundCRS, default_srid
 from libs.transformations.errors import UnboundCrsError
 from libs.transformations.faults import first_faults
 from libs.transformations.measures import Compared, totals_sql
+from libs.transformations.row_wise import RowWise
 from libs.transformations.step import VectorStep
 from libs.transformations.tables import ROW_ID, Rewrite, column, create_table_as
 
@@ -38,6 +39,8 @@ _IS_NO_PLACE = sql.SQL(
     " OR ST_XMin({geometry}) < -540 OR ST_XMax({geometry}) > 540)"
 )
 """In degrees. Longitudes may run from 0 to 360, and on over the antimeridian."""
+
+_ORDINARY = sql.SQL("(ST_IsEmpty({geometry}) OR NOT {fault})")
 
 _ROWS_WHERE = sql.SQL(
     "SELECT t.{rid}, {reason} AS reason,"
@@ -101,11 +104,16 @@ class NormalizeCRSStep(VectorStep):
         self, schema: str, input_table: str, output_table: str, columns: Sequence[str] = ()
     ) -> sql.Composed:
         located = self._located()
-        same = self.source_srid == self.target_srid
-        target = sql.Literal(self.target_srid)
-        result = located if same else _TRANSFORM.format(geometry=located, target=target)
+        result = located if self._is_there_already else self._transformed()
         tables = (input_table, output_table)
         return create_table_as(schema, tables, self.geometry_column, columns, Rewrite(result))
+
+    @property
+    def _is_there_already(self) -> bool:
+        return self.source_srid == self.target_srid
+
+    def _transformed(self) -> sql.Composed:
+        return _TRANSFORM.format(geometry=self._located(), target=sql.Literal(self.target_srid))
 
     def _located(self) -> sql.Composed:
         geometry = column(self.geometry_column)
@@ -116,7 +124,20 @@ class NormalizeCRSStep(VectorStep):
     def needed_sql(self, schema: str, input_table: str) -> sql.Composed | None:
         if self.source_srid is None:
             return None
-        return sql.SQL("SELECT {}").format(sql.Literal(self.source_srid != self.target_srid))
+        return sql.SQL("SELECT {}").format(sql.Literal(not self._is_there_already))
+
+    def row_wise(self) -> RowWise:
+        geometry = column(self.geometry_column)
+        finite = _ORDINARY.format(geometry=geometry, fault=_IS_NOT_FINITE.format(geometry=geometry))
+        place = _ORDINARY.format(geometry=geometry, fault=_IS_NO_PLACE.format(geometry=geometry))
+        arrives = [place] if self._arrives_in_degrees else []
+        if self._is_there_already:
+            arrives.append(finite)
+        return RowWise(
+            arrives=sql.SQL(" AND ").join(arrives) if arrives else None,
+            rewrite=None if self._is_there_already else Rewrite(self._transformed()),
+            leaves=None if self._is_there_already else finite,
+        )
 
     def measure_sql(self, schema: str, input_table: str, output_table: str) -> sql.Composed:
         tables = Compared(schema, input_table, output_table, self.geometry_column, None)
@@ -124,12 +145,16 @@ class NormalizeCRSStep(VectorStep):
 
     def arrival_faults_sql(self, schema: str, input_table: str) -> sql.Composed | None:
         faults = []
-        if self.source_srid == self.target_srid:  # else the output is asked, after the transform
+        if self._is_there_already:  # else the output is asked, after the transform
             faults.append(self._not_finite(schema, input_table))
-        if self.crs is not None and self.crs.is_in_degrees:
+        if self._arrives_in_degrees:
             reason = sql.Literal("lies where there are no degrees of longitude and latitude")
             faults.append(self._rows_where(schema, input_table, _IS_NO_PLACE, reason))
         return first_faults(sql.SQL(" UNION ALL ").join(faults)) if faults else None
+
+    @property
+    def _arrives_in_degrees(self) -> bool:
+        return self.crs is not None and self.crs.is_in_degrees
 
     def output_faults_sql(self, schema: str, output_table: str) -> sql.Composed:
         return first_faults(self._not_finite(schema, output_table))

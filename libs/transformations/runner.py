@@ -16,6 +16,7 @@ from libs.transformations.chaining import PlannedStep
 from libs.transformations.contract import check_contract
 from libs.transformations.faults import raise_for_faults
 from libs.transformations.measures import change_of
+from libs.transformations.one_pass import one_pass
 
 Execute = Callable[[sql.Composed], Sequence[Sequence[object]]]
 """Runs one or several statements in one transaction; returns the last one's rows."""
@@ -28,6 +29,32 @@ class StepOutcome(Frozen):
 
     change: GeometryChange | None
     """What it changed; None: no geometry."""
+
+
+def run_in_one_pass(
+    plan: Sequence[PlannedStep], schema: str, columns: Sequence[str], execute: Execute
+) -> tuple[StepOutcome, ...] | None:
+    """Run all steps in one statement; see `one_pass`. `columns` as in `run_step`.
+
+    None: it cannot be done so, or not with these rows: `raw_data` is as it was, there is no
+    `processed`, and the steps are to be run one by one.
+
+    Raises:
+        GeometryContractError: `raw_data` has not just the one geometry column.
+    """
+    one = one_pass(plan, schema, columns)
+    if one is None:
+        return None
+    step, source = plan[0].step, plan[0].input_table
+    found = execute(step.geometry_contract_sql(schema, source))
+    check_contract(schema, source, step.geometry_column, found)
+    try:
+        execute(one.create)
+    except InputError:  # which rows, and why: the steps' own statements tell
+        return None
+    outcomes = tuple(_measured(execute, measure) for measure in one.measures)
+    execute(one.tidy)
+    return outcomes
 
 
 def run_step(
@@ -57,7 +84,10 @@ def run_step(
             _refuse(execute, diagnosis, error)
         raise
     _refuse(execute, step.output_faults_sql(schema, target))
-    measure = step.measure_sql(schema, source, target)
+    return _measured(execute, step.measure_sql(schema, source, target))
+
+
+def _measured(execute: Execute, measure: sql.Composed | None) -> StepOutcome:
     if measure is None:
         return StepOutcome(change=None)
     [row] = execute(measure)

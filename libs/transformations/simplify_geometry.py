@@ -9,6 +9,7 @@ from psycopg import sql
 from pydantic import Field
 
 from libs.transformations.measures import Change, Compared, change_sql
+from libs.transformations.row_wise import RowWise
 from libs.transformations.step import VectorStep
 from libs.transformations.tables import Rewrite, column, create_table_as
 
@@ -69,9 +70,17 @@ class SimplifyGeometryStep(VectorStep):
     def generate_sql(
         self, schema: str, input_table: str, output_table: str, columns: Sequence[str] = ()
     ) -> sql.Composed:
-        rewrite = self._preserving() if self.preserve_topology else self._plain()
         tables = (input_table, output_table)
-        return create_table_as(schema, tables, self.geometry_column, columns, rewrite)
+        return create_table_as(schema, tables, self.geometry_column, columns, self._rewrite())
+
+    def row_wise(self) -> RowWise:
+        return RowWise(rewrite=self._rewrite(), change=self._change())
+
+    def _rewrite(self) -> Rewrite:
+        return self._preserving() if self.preserve_topology else self._plain()
+
+    def _change(self) -> Change:
+        return Change(changed=sql.SQL("a.vertices <> b.vertices"), at_most=self.tolerance)
 
     def _quick(self) -> sql.Composed:
         geometry, tolerance = column(self.geometry_column), sql.Literal(self.tolerance)
@@ -107,8 +116,7 @@ class SimplifyGeometryStep(VectorStep):
 
     def measure_sql(self, schema: str, input_table: str, output_table: str) -> sql.Composed:
         tables = Compared(schema, input_table, output_table, self.geometry_column, self.crs)
-        change = Change(changed=sql.SQL("a.vertices <> b.vertices"), at_most=self.tolerance)
-        return change_sql(tables, change)
+        return change_sql(tables, self._change())
 
     def describe(self) -> str:
         how = " keeping validity and all parts and rings," if self.preserve_topology else ""

@@ -16,6 +16,7 @@ from pydantic import Field, PrivateAttr
 from libs.models import Frozen, ParameterValue
 from libs.transformations.binding import BoundCRS
 from libs.transformations.contract import geometry_contract_sql
+from libs.transformations.row_wise import RowWise
 from libs.transformations.tables import rename_table
 
 StepT = TypeVar("StepT", bound="VectorStep")
@@ -30,6 +31,7 @@ class VectorStep(Frozen, ABC):
     kind: str
     geometry_column: str = Field(default="geom", min_length=1, max_length=63)
     _crs: BoundCRS | None = PrivateAttr(default=None)
+    _is_last: bool = PrivateAttr(default=False)
 
     @property
     def crs(self) -> BoundCRS | None:
@@ -40,6 +42,17 @@ class VectorStep(Frozen, ABC):
         """The same step, knowing the CRS of its input table."""
         copy = self.model_copy()
         copy._crs = crs
+        return copy
+
+    @property
+    def is_last(self) -> bool:
+        """Whether a plan ends with it, so that no step reads what it makes."""
+        return self._is_last
+
+    def as_last(self: StepT) -> StepT:
+        """The same step at the end of a plan."""
+        copy = self.model_copy()
+        copy._is_last = True
         return copy
 
     @abstractmethod
@@ -66,6 +79,13 @@ class VectorStep(Frozen, ABC):
     def keep_sql(self, schema: str, input_table: str, output_table: str) -> sql.Composed:
         """The statement that hands the table on as it is."""
         return rename_table(schema, input_table, output_table)
+
+    def row_wise(self) -> RowWise | None:
+        """The step as expressions over a row, to share a statement with others; see `one_pass`.
+
+        None: it needs its own statements, whatever the rows.
+        """
+        return None
 
     def measure_sql(self, schema: str, input_table: str, output_table: str) -> sql.Composed | None:
         """A query of one row: the fields of GeometryChange by name and in order. None: no change.

@@ -22,7 +22,8 @@ _NEW_GEOMETRY = "__geometry"
 
 _LAYER = sql.SQL("(SELECT t.*, {value} AS {name} FROM {source} OFFSET '0') AS t")
 _CREATE = sql.SQL("CREATE UNLOGGED TABLE {output} AS SELECT {columns} FROM {source}")
-_RESHAPE = sql.SQL("ALTER TABLE {output} {drops}; ALTER TABLE {output} RENAME {new} TO {geometry}")
+_ALTER = sql.SQL("ALTER TABLE {output} {drops}")
+_RENAME_COLUMN = sql.SQL("ALTER TABLE {output} RENAME {new} TO {geometry}")
 _DROP = sql.SQL("DROP COLUMN {}")
 _RENAME = sql.SQL("ALTER TABLE {input} RENAME TO {output}")
 
@@ -46,7 +47,11 @@ def layered(
     schema: str, table: str, layers: Sequence[tuple[str, sql.Composed]] = ()
 ) -> sql.Composed:
     """A FROM item: the table as `t`, each layer's value a further column of it."""
-    source = sql.SQL("{} AS t").format(sql.Identifier(schema, table))
+    return upon(sql.SQL("{} AS t").format(sql.Identifier(schema, table)), layers)
+
+
+def upon(source: sql.Composed, layers: Sequence[tuple[str, sql.Composed]] = ()) -> sql.Composed:
+    """A FROM item `t`: another such, each layer's value a further column of it."""
     for name, value in layers:
         source = _LAYER.format(value=value, name=sql.Identifier(name), source=source)
     return source
@@ -70,19 +75,26 @@ def create_table_as(
     carried = [column(name) for name in columns if name != geometry_column]
     if carried:
         result = sql.SQL("{} AS {}").format(rewrite.result, geometry)
-        return _create(output, [*carried, result], source)
+        return create_table(output, [*carried, result], source)
     new = sql.Identifier(_NEW_GEOMETRY)
     result = sql.SQL("{} AS {}").format(rewrite.result, new)
-    surplus = [geometry, *(sql.Identifier(name) for name, _ in rewrite.layers)]
-    drops = sql.SQL(", ").join(_DROP.format(name) for name in surplus)
-    reshape = _RESHAPE.format(output=output, drops=drops, new=new, geometry=geometry)
-    return sql.SQL("; ").join([_create(output, [sql.SQL("t.*"), result], source), reshape])
+    surplus = [geometry_column, *(name for name, _ in rewrite.layers)]
+    made = create_table(output, [sql.SQL("t.*"), result], source)
+    rename = _RENAME_COLUMN.format(output=output, new=new, geometry=geometry)
+    return sql.SQL("; ").join([made, drop_columns(output, surplus), rename])
 
 
-def _create(
+def create_table(
     output: sql.Identifier, columns: Sequence[sql.Composable], source: sql.Composed
 ) -> sql.Composed:
+    """The statement that fills a new table from a FROM item."""
     return _CREATE.format(output=output, columns=sql.SQL(", ").join(columns), source=source)
+
+
+def drop_columns(table: sql.Identifier, names: Sequence[str]) -> sql.Composed:
+    """The statement that takes columns away; no row is rewritten."""
+    drops = sql.SQL(", ").join(_DROP.format(sql.Identifier(name)) for name in names)
+    return _ALTER.format(output=table, drops=drops)
 
 
 def rename_table(schema: str, input_table: str, output_table: str) -> sql.Composed:

@@ -9,6 +9,7 @@ from psycopg import sql
 
 from libs.transformations.faults import first_faults
 from libs.transformations.measures import Change, Compared, change_sql
+from libs.transformations.row_wise import RowWise
 from libs.transformations.step import VectorStep
 from libs.transformations.tables import ROW_ID, Rewrite, column, create_table_as
 
@@ -78,6 +79,11 @@ class ValidateGeometryStep(VectorStep):
         return sql.SQL("SELECT EXISTS (SELECT FROM {} AS t WHERE NOT ST_IsValid({}))").format(
             sql.Identifier(schema, input_table), column(self.geometry_column)
         )
+
+    def row_wise(self) -> RowWise:
+        if self.on_invalid == "keep":
+            return RowWise()
+        return RowWise(arrives=sql.SQL("ST_IsValid({})").format(column(self.geometry_column)))
 
     def input_faults_sql(self, schema: str, input_table: str) -> sql.Composed | None:
         if self.on_invalid == "keep":

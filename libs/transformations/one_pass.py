@@ -1,0 +1,194 @@
+"""A whole recipe as one statement, for a table whose rows are all ordinary. Runs nothing.
+
+A row goes through all steps while it is at hand, and what the measures need is written beside it,
+in columns that go afterwards: no table lies between, and nothing is computed twice. The first row
+that is not ordinary (a curve, an invalid polygon, a place that is none) ends the statement; then
+the steps are run one by one, and they name, repair and measure such rows. What comes out is the
+same either way, because the expressions are the steps' own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from psycopg import sql
+
+from libs.transformations.chaining import PlannedStep
+from libs.transformations.measures import Compared, change_sql, counts_sql
+from libs.transformations.metres import area_m2
+from libs.transformations.row_wise import RowWise
+from libs.transformations.tables import (
+    PROCESSED_TABLE,
+    RAW_TABLE,
+    ROW_ID,
+    Rewrite,
+    column,
+    create_table,
+    drop_columns,
+    upon,
+)
+
+_PLACE, _AREA_BEFORE, _AREA_AFTER = "__place", "__area_before", "__area_after"
+_VERTICES, _IS_EMPTY = "__vertices_{}", "__is_empty_{}"
+
+_LAYER = sql.SQL("(SELECT {columns} FROM {source} WHERE {condition} OFFSET '0') AS t")
+_ORDINARY = sql.SQL(
+    "CASE WHEN {conditions} THEN true ELSE ('row ' || t.{rid} || ' is not ordinary')::boolean END"
+)
+"""Such a text is no boolean: an expression has no other way to end a statement."""
+
+_VERTICES_OF = sql.SQL("coalesce(ST_NPoints({geometry}), 0)")
+_IS_EMPTY_OF = sql.SQL("coalesce(ST_IsEmpty({geometry}), true)")
+
+_JOINED = sql.SQL(
+    "{table} AS p, LATERAL (SELECT {place} AS place, {vertices_before} AS vertices,"
+    " {empty_before} AS is_empty, {area_before} AS area) AS a, LATERAL (SELECT p.ctid AS place,"
+    " {vertices_after} AS vertices, {empty_after} AS is_empty, {area_after} AS area) AS b"
+)
+
+
+@dataclass(frozen=True)
+class OnePass:
+    """The statements, in their order."""
+
+    create: sql.Composed
+    """Makes `processed` of `raw_data`; an InputError, when a row is not ordinary."""
+    measures: tuple[sql.Composed | None, ...]
+    """For each step, a query of one row: the fields of GeometryChange. None: it changed nothing."""
+    tidy: sql.Composed
+    """Takes the columns away that only the measures need."""
+
+
+def one_pass(plan: Sequence[PlannedStep], schema: str, columns: Sequence[str]) -> OnePass | None:
+    """The plan in one pass over `raw_data`; `columns` as in `VectorStep.generate_sql`.
+
+    None: a step cannot be done row by row, or no step rewrites anything.
+    """
+    steps = [planned.step.row_wise() for planned in plan]
+    found = [row for row in steps if row is not None]
+    rewriting = [row for row in found if row.rewrite is not None]
+    if len(found) < len(plan) or not rewriting:
+        return None
+    if any(row.change is not None for row in rewriting[:-1]):
+        return None  # its result would have to be kept, to measure how far lines moved
+    way = _Way(schema, plan[0].step.geometry_column, columns)
+    measures = [way.through(step, row) for step, row in zip(plan, found, strict=True)]
+    return OnePass(way.create(), tuple(measures), way.tidy())
+
+
+class _Way:
+    """A row on its way: the FROM item `t` that gives it, and what goes on with it."""
+
+    def __init__(self, schema: str, geometry_column: str, columns: Sequence[str]) -> None:
+        self._tables = Compared(schema, RAW_TABLE, PROCESSED_TABLE, geometry_column, None)
+        self._geometry = column(geometry_column)
+        self._carried = [name for name in columns if name != geometry_column]
+        self._facts: list[str] = []
+        self._conditions: list[sql.Composed] = []
+        self._rewrites: list[Rewrite] = []
+        self._source = upon(sql.SQL("{} AS t").format(self._tables.input))
+        self._measures_areas = False
+
+    def through(self, planned: PlannedStep, row: RowWise) -> sql.Composed | None:
+        """Take the row through a step; returns the query that measures it."""
+        if row.arrives is not None:
+            self._conditions.append(row.arrives)
+        if row.rewrite is None:
+            return None
+        self._tables = replace(self._tables, crs=planned.step.crs)
+        self._measures_areas = row.change is not None
+        before = self._recomputed()
+        self._stop(self._facts_before())
+        self._go_on(row.rewrite)
+        if row.leaves is not None:
+            self._conditions.append(row.leaves)
+        if row.change is None:
+            return counts_sql(self._joined())
+        return change_sql(self._tables, row.change, joined=self._joined(), before=before)
+
+    def create(self) -> sql.Composed:
+        """The statement, once the row has been through all steps."""
+        self._stop(self._facts_after())
+        columns = [*map(column, (*self._carried, *self._facts)), self._geometry]
+        return create_table(self._tables.output, columns, self._source)
+
+    def tidy(self) -> sql.Composed:
+        return drop_columns(self._tables.output, self._facts)
+
+    def _stop(self, facts: dict[str, sql.Composable]) -> None:
+        """A layer in which conditions are checked and facts become columns."""
+        kept = [*map(column, (*self._carried, *self._facts)), self._geometry]
+        new = [sql.SQL("{} AS {}").format(facts[name], sql.Identifier(name)) for name in facts]
+        conditions = sql.SQL(" AND ").join(
+            sql.SQL("({}) IS NOT FALSE").format(condition) for condition in self._conditions
+        )
+        self._source = _LAYER.format(
+            columns=sql.SQL(", ").join([*kept, *new]),
+            source=self._source,
+            condition=_ORDINARY.format(conditions=conditions, rid=sql.Identifier(ROW_ID))
+            if self._conditions
+            else sql.SQL("true"),
+        )
+        self._facts += facts
+        self._conditions = []
+
+    def _go_on(self, rewrite: Rewrite) -> None:
+        """A layer in which the step's result takes the geometry's place."""
+        kept = list(map(column, (*self._carried, *self._facts)))
+        self._source = _LAYER.format(
+            columns=sql.SQL(", ").join([*kept, self._as_geometry(rewrite.result)]),
+            source=upon(self._source, rewrite.layers),
+            condition=sql.SQL("true"),
+        )
+        self._rewrites.append(rewrite)
+
+    def _facts_before(self) -> dict[str, sql.Composable]:
+        facts = self._counts()
+        if not self._rewrites:
+            facts[_PLACE] = sql.Identifier("t", "ctid")
+        if self._measures_areas:
+            facts[_AREA_BEFORE] = area_m2(self._geometry, self._tables.crs)
+        return facts
+
+    def _facts_after(self) -> dict[str, sql.Composable]:
+        facts = self._counts()
+        if self._measures_areas:
+            facts[_AREA_AFTER] = area_m2(self._geometry, self._tables.crs)
+        return facts
+
+    def _counts(self) -> dict[str, sql.Composable]:
+        state = len(self._rewrites)
+        return {
+            _VERTICES.format(state): _VERTICES_OF.format(geometry=self._geometry),
+            _IS_EMPTY.format(state): _IS_EMPTY_OF.format(geometry=self._geometry),
+        }
+
+    def _joined(self) -> sql.Composed:
+        """The measures' FROM item: `a` is the row before the last rewrite, `b` after it."""
+        after = len(self._rewrites)
+        areas = (_AREA_BEFORE, _AREA_AFTER) if self._measures_areas else (_PLACE, _PLACE)
+        names = {
+            "place": _PLACE,
+            "vertices_before": _VERTICES.format(after - 1),
+            "vertices_after": _VERTICES.format(after),
+            "empty_before": _IS_EMPTY.format(after - 1),
+            "empty_after": _IS_EMPTY.format(after),
+            "area_before": areas[0],
+            "area_after": areas[1],
+        }
+        columns = {key: sql.Identifier("p", name) for key, name in names.items()}
+        return _JOINED.format(table=self._tables.output, **columns)
+
+    def _recomputed(self) -> sql.Composed:
+        """The geometry before the next rewrite, from a row `a` of `raw_data`."""
+        raw = self._as_geometry(self._tables.geometry("a"))
+        source = sql.SQL("(SELECT {}) AS t").format(raw)
+        for rewrite in self._rewrites:
+            result, layers = self._as_geometry(rewrite.result), upon(source, rewrite.layers)
+            source = sql.SQL("(SELECT {} FROM {}) AS t").format(result, layers)
+        return sql.SQL("(SELECT {} FROM {})").format(self._geometry, source)
+
+    def _as_geometry(self, value: sql.Composable) -> sql.Composed:
+        name = sql.Identifier(self._tables.geometry_column)
+        return sql.SQL("{} AS {}").format(value, name)

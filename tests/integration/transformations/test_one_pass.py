@@ -1,0 +1,190 @@
+"""A recipe in one statement gives what its steps give one by one: rows, bytes and measures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import shapely
+from psycopg import sql
+from shapely.geometry import LineString, Point, Polygon
+
+from libs.spatial_utils.crs import describe
+from libs.transformations import (
+    CreateSpatialIndexStep,
+    LineariseCurvesStep,
+    NormalizeCRSStep,
+    RecipeRegistry,
+    SimplifyGeometryStep,
+    VectorRecipe,
+    plan_steps,
+    run_in_one_pass,
+    run_step,
+)
+from libs.transformations.measures import VERTEX_PAIRS_BUDGET
+
+pytestmark = pytest.mark.integration
+
+COLUMNS = ("rid", "c0", "c1")
+
+
+def planned(workbench, recipe: VectorRecipe, code: str = "EPSG:32633"):
+    return plan_steps(
+        recipe,
+        source_crs=describe(code),
+        crs_of=describe,
+        srid_of=workbench.compute.register_crs,
+    )
+
+
+def built_in(name: str) -> VectorRecipe:
+    return RecipeRegistry.get_vector_recipe(name)
+
+
+def rows_of(workbench):
+    query = sql.SQL("SELECT rid, c0, c1, geom::bytea FROM {} ORDER BY rid")
+    return workbench.execute(query.format(sql.Identifier(workbench.schema.name, "processed")))
+
+
+def both_ways(workbench, plan):
+    """Rows and outcomes of one pass, and of the steps one by one."""
+    name = workbench.schema.name
+    quick = run_in_one_pass(plan, name, COLUMNS, workbench.execute)
+    assert quick is not None
+    assert set(workbench.columns("processed")) == {"geom", *COLUMNS}
+    quick_rows = rows_of(workbench)
+    workbench.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name, "processed")))
+    slow = tuple(run_step(step, name, COLUMNS, workbench.execute) for step in plan)
+    return (quick_rows, quick), (rows_of(workbench), slow)
+
+
+def shapes(count: int, seed: int = 5, vertices: int = 24) -> list:
+    """Polygons, some with a hole, lines and points of the 33rd zone, some of them empty or null."""
+    rng = np.random.default_rng(seed)
+    angles = np.linspace(0, 2 * np.pi, vertices, endpoint=False)
+    circle = np.column_stack([np.cos(angles), np.sin(angles)])
+    found: list = []
+    for index in range(count):
+        centre = rng.uniform((300_000, 5_000_000), (700_000, 5_400_000))
+        ring = circle * rng.uniform(60, 200, (vertices, 1)) + centre
+        kind = index % 8
+        if kind < 4:
+            hole = [circle[::6] * rng.uniform(1, 50) + centre] if kind == 0 else []
+            shape = Polygon(ring, hole)
+            found.append(shape if shape.is_valid else shape.convex_hull)
+        elif kind == 4:
+            found.append(LineString(np.cumsum(rng.normal(0, 30, (30, 2)), axis=0) + centre))
+        elif kind == 5:
+            found.append(shapely.force_3d(Point(centre), z=7.5))
+        elif kind == 6:
+            found.append(shapely.MultiPolygon([Polygon(ring).convex_hull]))
+        else:
+            found.append(None if index % 16 == 7 else Polygon())
+    return found
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ingest_vector",
+        "ingest_vector_lossless",
+        "ingest_road_network",
+        "ingest_building_footprints",
+    ],
+)
+def test_a_built_in_recipe_gives_the_same_rows_and_measures(workbench, name) -> None:
+    workbench.load(shapes(400))
+    (quick_rows, quick), (slow_rows, slow) = both_ways(
+        workbench, planned(workbench, built_in(name))
+    )
+    assert quick_rows == slow_rows
+    assert quick == slow
+    assert len(quick_rows) == 400
+
+
+def test_the_displacement_is_measured_for_few_vertices_and_bounded_for_many(workbench) -> None:
+    plan = planned(workbench, built_in("ingest_vector"))
+    few = shapes(40)
+    many = shapes(8, vertices=2400) * 2
+    assert VERTEX_PAIRS_BUDGET < 16 * 0.5 * 2400 * 400
+    displacements = []
+    for rows in (few, many):
+        workbench.load(rows)
+        (_, quick), (_, slow) = both_ways(workbench, plan)
+        assert quick == slow
+        displacements.append(quick[3].change.largest_displacement_m)
+        for table in ("raw_data", "processed", "step_0", "step_1", "step_2", "step_3"):
+            name = sql.Identifier(workbench.schema.name, table)
+            workbench.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(name))
+    assert displacements[0] < 11.2 == pytest.approx(displacements[1], rel=0.01)
+
+
+def test_simplifying_where_no_transform_is_needed(workbench) -> None:
+    workbench.load([shapely.transform(s, lambda xy: xy / 1e5) if s else s for s in shapes(200)])
+    plan = planned(workbench, built_in("ingest_vector"), "EPSG:4326")
+    (quick_rows, quick), (slow_rows, slow) = both_ways(workbench, plan)
+    assert (quick_rows, quick) == (slow_rows, slow)
+    assert quick[1].change is None
+    assert quick[3].change.vertices_after < quick[3].change.vertices_before
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "CIRCULARSTRING(500000 5000000,500010 5000010,500020 5000000)",
+        "TRIANGLE((500000 5000000,500100 5000100,500100 5000000,500000 5000000))",
+        "POLYGON((500000 5000000,500100 5000100,500100 5000000,500000 5000100,500000 5000000))",
+        "POINT(NaN 5000000)",
+        LineString([(500_000, 5_000_000), (np.inf, 5_000_010), (500_020, 5_000_020)]),
+        "POINT(1e300 1e300)",
+    ],
+)
+def test_one_row_that_is_not_ordinary_leaves_all_as_it_was(workbench, row) -> None:
+    ordinary = shapes(100)
+    workbench.load([*ordinary, row, *ordinary])
+    plan = planned(workbench, built_in("ingest_vector"))
+    name = workbench.schema.name
+    assert run_in_one_pass(plan, name, COLUMNS, workbench.execute) is None
+    assert workbench.columns("processed") == []
+    assert workbench.column("rid", "raw_data") == list(range(201))
+
+
+def test_a_place_beyond_the_earth_is_not_ordinary(workbench) -> None:
+    workbench.load([Point(15, 48), Point(15, 91)])
+    plan = planned(workbench, built_in("ingest_vector"), "EPSG:4326")
+    assert run_in_one_pass(plan, workbench.schema.name, COLUMNS, workbench.execute) is None
+
+
+def test_what_is_not_one_pass_is_left_to_the_steps(workbench) -> None:
+    def recipe(*steps) -> VectorRecipe:
+        return VectorRecipe(name="r", version="1.0", title="R", steps=steps)
+
+    simplify, straight = SimplifyGeometryStep(tolerance=1), LineariseCurvesStep()
+    workbench.load(shapes(20))
+    for steps in (
+        (straight, simplify, NormalizeCRSStep()),  # lines move before the last rewrite
+        (straight, CreateSpatialIndexStep(), NormalizeCRSStep()),  # a step reads the index
+        (straight, CreateSpatialIndexStep()),  # nothing is rewritten
+    ):
+        plan = planned(workbench, recipe(*steps))
+        assert run_in_one_pass(plan, workbench.schema.name, COLUMNS, workbench.execute) is None
+
+
+def test_an_empty_table_becomes_an_empty_table(workbench) -> None:
+    workbench.load([])
+    (quick_rows, quick), (slow_rows, slow) = both_ways(
+        workbench, planned(workbench, built_in("ingest_vector"))
+    )
+    assert quick_rows == slow_rows == []
+    assert quick == slow
+
+
+def test_an_index_at_the_end_of_a_plan_is_not_built_and_says_so(workbench) -> None:
+    plan = planned(workbench, built_in("ingest_vector_lossless"))
+    workbench.load(shapes(20))
+    for step in plan:
+        run_step(step, workbench.schema.name, COLUMNS, workbench.execute)
+    query = sql.SQL("SELECT count(*) FROM pg_indexes WHERE schemaname = {}")
+    [(indexes,)] = workbench.execute(query.format(sql.Literal(workbench.schema.name)))
+    assert indexes == 0
+    assert "none was built" in plan[-1].step.describe()
+    assert "was built" in CreateSpatialIndexStep().describe()
