@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from libs.admin_settings import MonitorSettings
 from libs.errors import SpatialEtlError
 from libs.ledger import Ledger
+from libs.logs import configure
 from libs.monitor.dagster_look import DagsterLook
 from libs.monitor.looks import ComputeLook, DiskLook, LedgerLook, Look, VaultLook
 from libs.monitor.metrics import Metrics
@@ -54,6 +55,7 @@ def main() -> int:
     """Serve until SIGTERM; 78 (EX_CONFIG of sysexits.h) and one sentence for wrong settings."""
     try:
         settings = Settings()
+        configure(settings.etl.log_format)
         server = build(load_section(MonitorSettings), settings)
     except (SpatialEtlError, OSError) as error:
         sys.stderr.write(f"{error}\n")

@@ -7,6 +7,7 @@ everything, has one thread, and does nothing but fork (multiprocessing's fork se
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 from multiprocessing import forkserver
 from types import SimpleNamespace
@@ -35,7 +36,18 @@ def main() -> None:
     from dagster._cli.api import grpc_command
 
     start_runs_warm()
-    grpc_command(auto_envvar_prefix="DAGSTER_CLI_API_GRPC")
+    grpc_command(auto_envvar_prefix="DAGSTER_CLI_API_GRPC", default_map=_first_lines())
+
+
+def _first_lines() -> dict[str, str]:
+    """Options for what is written before the code is imported, which then writes as ours does."""
+    from libs.errors import ConfigError
+    from libs.settings import Settings
+
+    with contextlib.suppress(ConfigError):  # the import of the code says it, where people look
+        if Settings().etl.log_format == "json":
+            return {"log_format": "json"}
+    return {}
 
 
 if __name__ == "__main__":
