@@ -243,9 +243,9 @@ class Site:
         head.start(str(BIN / "dagster-daemon"), "run", *workspace)
         return head
 
-    def new_worker(self, name: str, slots: int = 2) -> Machine:
+    def new_worker(self, name: str, slots: int = 2, **environment: str) -> Machine:
         """A machine with a PostGIS of its own that takes runs."""
-        machine = self.machine(name, POSTGIS_DATABASE=self.compute_of(name))
+        machine = self.machine(name, POSTGIS_DATABASE=self.compute_of(name), **environment)
         self.start_worker(machine, slots)
         return machine
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import signal
@@ -32,7 +33,8 @@ def site(tmp_path_factory):
         try:
             site.start_broker()
             site.start_head(page=True)
-            site.a, site.b = site.new_worker("a"), site.new_worker("b")
+            site.a = site.new_worker("a")
+            site.b = site.new_worker("b", ETL_LOG_FORMAT="json")
             yield site
         finally:
             site.stop()
@@ -147,6 +149,20 @@ def test_no_password_is_in_what_workers_and_broker_write_or_are_called_with(site
     for secret in secrets:
         for where, text in (("a log", logs), ("a command line", called), ("the broker", kept)):
             assert secret.encode() not in text, where
+
+
+def test_a_worker_whose_log_is_json_writes_no_other_line_and_names_each_run(site):
+    text = (site.b.folder / "start-worker.sh.log").read_text()
+    _, _, text = text.partition("_warn_or_raise_security_error(egid, euid, gid, uid,\n")  # root's
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert any(line["message"] == "b@etl ready." for line in lines)
+    committed = [line for line in lines if line["message"].startswith("Committed version 1")]
+    assert committed
+    for line in committed:
+        (run,) = site.ledger()["runs"].find({"_id": line["run_id"]})
+        assert run["worker"] == "b" and run["batch"] == line["batch"]
+        (asset,) = site.ledger()["assets"].find({"_id": line["asset_id"]})
+        assert asset["batch"] == line["batch"]
 
 
 @pytest.mark.torture

@@ -6,7 +6,10 @@ the worker's; before it begins, what dead runs have left on this machine is take
 
 from __future__ import annotations
 
+import logging
+
 from celery import Celery, Task
+from celery.signals import setup_logging
 from dagster import DagsterInstance
 from dagster._cli.api import _execute_run_command_body
 from dagster._grpc.types import ExecuteRunArgs
@@ -16,6 +19,8 @@ from dagster_celery.config import TASK_EXECUTE_JOB_NAME
 
 from etl_workers.launcher import WorkerRunLauncher
 from etl_workers.leftovers import take_away_leftovers
+from libs.logs import configure
+from libs.settings import EtlSettings, load_section
 
 
 def worker_app() -> Celery:
@@ -36,6 +41,17 @@ def worker_app() -> Celery:
     return app
 
 
+def _log_in_our_form() -> None:
+    """As JSON, where the settings say so: Celery leaves logs alone when this signal is heard."""
+
+    def set_up(**_: object) -> None:
+        configure("json")
+        logging.getLogger("celery").setLevel(logging.INFO)
+
+    if load_section(EtlSettings).log_format == "json":
+        setup_logging.connect(set_up, weak=False)
+
+
 def _execute_run(_: Task, execute_job_args_packed: dict[str, object]) -> int:
     """One run, from its first event to its last; 1 when it failed."""
     arguments = unpack_value(execute_job_args_packed, as_type=ExecuteRunArgs)
@@ -51,4 +67,5 @@ def _execute_run(_: Task, execute_job_args_packed: dict[str, object]) -> int:
             )
 
 
+_log_in_our_form()
 app = worker_app()
