@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Writes all that a site without a network needs to one archive: the images of docker-compose.yaml,
-# the wheels of the platform and its command line, this source at HEAD, and checksums of all of it.
+# Writes all that a site without a network needs to one archive: the images of docker-compose.yaml, of
+# its workers and of the other S3 store (and so of deploy/kustomize), the wheels of the platform and its command line, this source at HEAD, and checksums of all of it.
 # Needs Docker, and the network, here. scripts/load.sh, which is in the archive, brings it up there.
 #
 #   scripts/bundle.sh [FOLDER]        default: dist
@@ -22,13 +22,17 @@ mkdir "$root"
 
 export IMAGE_PREFIX=spatial-etl IMAGE_TAG=$version
 # Only the names of the images are wanted here; the example's placeholders fill the rest.
-# With the broker of docker-compose.workers.yaml, which asks for an address; no image depends on it.
-compose=(env PUBLISH_SITE_ADDRESS=127.0.0.1 docker compose --env-file .env.example -f docker-compose.yaml
-  -f docker-compose.workers.yaml)
+# docker-compose.workers.yaml asks for an address; no image depends on it.
+with() { # OVERRIDE, WHAT IS ASKED OF COMPOSE...
+  local override=docker-compose.$1.yaml
+  shift
+  PUBLISH_SITE_ADDRESS=127.0.0.1 docker compose --env-file .env.example -f docker-compose.yaml -f "$override" "$@"
+}
 echo "Building the images ..."
-"${compose[@]}" build
-"${compose[@]}" pull --ignore-buildable
-mapfile -t images < <("${compose[@]}" config --images | sort -u)
+with workers build
+with seaweedfs build vault
+with workers pull --ignore-buildable
+mapfile -t images < <({ with workers config --images; with seaweedfs config --images; } | sort -u)
 [ ${#images[@]} -gt 0 ] || fail "docker-compose.yaml names no images."
 echo "Saving ${#images[@]} images ..."
 docker save --output "$root/images.tar" "${images[@]}"

@@ -17,15 +17,17 @@ flock --nonblock 9 || { echo "Another \`make test\` runs in this checkout; wait 
 output=$(mktemp)
 beside= # the process of the tests that run beside the others
 quietly() { "$@" >"$output" 2>&1 9>&- || { cat "$output" >&2; return 1; }; }
+# shellcheck disable=SC2329  # and quietly this
 stack() { $python -m libs.stack "$@" --state "$state"; }
+# shellcheck disable=SC2329  # trap calls it
 finish() {
   local code=$?
   [ -z "$beside" ] || kill "$beside" 2>/dev/null
   rm -rf "$kept_logs"
-  [ $code -eq 0 ] || cp -r "$state/logs" "$kept_logs" 2>/dev/null
+  [ "$code" -eq 0 ] || cp -r "$state/logs" "$kept_logs" 2>/dev/null
   quietly stack down --purge
   rm -f "$output"
-  exit $code
+  exit "$code"
 }
 trap finish EXIT
 trap 'exit 130' INT

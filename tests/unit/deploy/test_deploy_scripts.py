@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parents[3]
 SCRIPTS = [
     *sorted(ROOT.glob("services/*/*.sh")),
     ROOT / "deploy/secrets.sh",
-    *(ROOT / "scripts" / name for name in ("bundle.sh", "load.sh", "make_env.sh")),
+    ROOT / "requirements/compile.sh",
+    *sorted(ROOT.glob("scripts/*.sh")),
 ]
 
 
