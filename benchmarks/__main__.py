@@ -1,57 +1,59 @@
-"""`python -m benchmarks`: the contenders side by side, on data made from a seed.
+"""`python -m benchmarks`: this platform measured, beside other tools where there are some.
 
-Prints a table, and writes it, the raw figures and a plot into the folder that `--out` names.
+Each scenario writes a table, its raw figures and a plot into the folder that `--out` names, and
+prints the table. All data is made from a seed, except the real countries, which npm fetches.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-from dataclasses import asdict
+from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks import report, vector
+from benchmarks.scenarios import SCENARIOS, Sizes
 from benchmarks.stack import bench_stack
-
-QUICK = [("polygons", 20_000), ("lines", 20_000), ("points", 50_000)]
-FULL = [
-    ("polygons", 100_000), ("polygons", 1_000_000), ("polygons", 5_000_000),
-    ("lines", 1_000_000), ("points", 1_000_000),
-]  # fmt: skip
 
 
 def main() -> None:
-    """Measure, compare, write."""
+    """Measure, compare, write: the scenarios without an orchestrator first."""
     options = _options()
-    cases = options.case or (QUICK if options.quick else FULL)
-    options.out.mkdir(parents=True, exist_ok=True)
-    done = []
-    with bench_stack(options.out / "stack", dagster=False) as stack:
-        for turn in vector.run(stack, options.out, cases, options.rounds):
-            print(f"{turn.case}, {turn.contender}: {turn.measured.seconds:.1f} s", flush=True)
-            done.append(turn)
-    text = report.table(done)
-    (options.out / "vector.md").write_text(text)
-    (options.out / "vector.json").write_text(json.dumps([asdict(turn) for turn in done], indent=1))
-    report.draw(done, options.out / "vector.png")
-    print(text)
+    sizes = Sizes.of(options)
+    wanted = [it for it in SCENARIOS.values() if it.name in (options.only or SCENARIOS)]
+    for dagster in (False, True):
+        scenarios = [it for it in wanted if it.needs_dagster is dagster]
+        with ExitStack() as running:
+            if scenarios:
+                state = options.out.resolve() / "stack"
+                stack = running.enter_context(bench_stack(state, dagster=dagster))
+            for scenario in scenarios:
+                folder = options.out.resolve() / scenario.name
+                folder.mkdir(parents=True, exist_ok=True)
+                print(f"{scenario.name}: {scenario.title}", flush=True)
+                text = scenario.run(stack, folder, sizes)
+                (options.out / f"{scenario.name}.md").write_text(text)
+                print(text, flush=True)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small data: under three minutes")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of each contender (3)")
-    parser.add_argument("--out", type=Path, default=Path("bench"), help="folder for all of it")
-    parser.add_argument(
-        "--case", type=_case, action="append", metavar="SHAPE:ROWS",
-        help="polygons:1000000, say; may be repeated",
-    )  # fmt: skip
+    add = parser.add_argument
+    add("--only", action="append", choices=list(SCENARIOS), help="this scenario; may be repeated")
+    add("--quick", action="store_true", help="small data: all of it in about three minutes")
+    add("--rounds", type=int, help="turns of each contender (3; quick: 1)")
+    add("--out", type=Path, default=Path("bench"), help="folder for all of it")
+    add("--case", type=_named, action="append", metavar="SHAPE:ROWS", help="vector: polygons:1000")
+    add("--raster", type=_named, action="append", metavar="KIND:SIDE", help="raster: image:8000")
+    add("--manifests", type=int, help="latency: so many, one after the other (20; quick: 5)")
+    add("--old-manifests", type=int, help="latency: so many done before (100000; quick: 500)")
+    add("--dropped", type=int, help="backlog: so many at once (100; quick: 12)")
+    add("--assets", type=int, help="growth: so many in the large ledger (10000; quick: 500)")
+    add("--rows", type=int, help="readers: polygons in the asset (1000000; quick: 50000)")
     return parser.parse_args()
 
 
-def _case(text: str) -> tuple[str, int]:
-    shape, _, rows = text.partition(":")
-    return shape, int(rows)
+def _named(text: str) -> tuple[str, int]:
+    name, _, number = text.partition(":")
+    return name, int(number)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import median
 
-from benchmarks.vector import OURS, Round
+from benchmarks.rounds import OURS, Round
 
 MB = 1_000_000
 

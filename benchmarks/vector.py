@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.agreement import contents, require_agreement
-from benchmarks.duckdb_spatial import make_home
+from benchmarks.duckdb_extensions import make_home
 from benchmarks.measuring import Measured, measure
+from benchmarks.ours import run_batch
+from benchmarks.real_data import CRS as REAL_CRS
+from benchmarks.real_data import Package, write_countries
+from benchmarks.rounds import OURS, Round, in_turn
 from benchmarks.stack import BenchStack
+from benchmarks.user import Source
 from benchmarks.vector_data import CRS, write_features
 
 HERE = Path(__file__).parent
-OURS = "spatial-etl"
 
 
 @dataclass(frozen=True)
-class Round:
-    """One contender's turn."""
+class Case:
+    """Data to do the job on."""
 
-    case: str
-    contender: str
-    measured: Measured
-    result_bytes: int
+    name: str
+    crs: str
+    make: Callable[[Path], Path]
+    """Writes the GeoPackage into that folder, unless it is there, and says where it lies."""
 
 
 @dataclass(frozen=True)
@@ -33,26 +37,32 @@ class Job:
 
     stack: BenchStack
     source: Path
+    crs: str
     folder: Path
 
     def result(self, contender: str) -> Path:
         return self.folder / f"{contender}.parquet"
 
 
+def seeded(shape: str, rows: int) -> Case:
+    """Features from a seed: `polygons`, `lines` or `points`."""
+    return Case(
+        f"{rows:,} {shape}",
+        CRS,
+        lambda folder: write_features(folder / f"{shape}-{rows}.gpkg", shape, rows),
+    )
+
+
+def real(package: Package) -> Case:
+    """Countries as they are drawn, most of them invalid."""
+    name = package.name.rpartition("/")[2]
+    return Case(name, REAL_CRS, lambda folder: write_countries(folder, package))
+
+
 def ours(job: Job) -> Measured:
     """From a manifest in the landing zone to the committed asset in the lake."""
-    upload = job.stack.submit(job.source, "GPKG", "vector", "ingest_vector", CRS)
-    asked, answered = job.folder / "upload.json", job.folder / "asset.txt"
-    asked.write_text(upload.model_dump_json())
-    work = job.stack.settings.etl.work_dir
-    measured = measure(
-        [sys.executable, "-m", "benchmarks.contenders.ours_job", str(asked), str(answered)],
-        folders=[work, job.stack.compute_folder(), job.stack.state / "vault"],
-        server_pids=[job.stack.compute_pid()],
-    )
-    bucket, key = answered.read_text().split()
-    job.stack.download(bucket, key, job.result(OURS))
-    return measured
+    source = Source(job.source, "GPKG", "vector", job.crs, "ingest_vector")
+    return run_batch(job.stack, job.folder, source, job.result(OURS))
 
 
 def geopandas(job: Job) -> Measured:
@@ -62,7 +72,8 @@ def geopandas(job: Job) -> Measured:
 
 def duckdb(job: Job) -> Measured:
     """One statement."""
-    return _script(job, "duckdb", [sys.executable, "-m", "benchmarks.contenders.duckdb_job"])
+    command = [sys.executable, "-m", "benchmarks.contenders.duckdb_job", job.crs]
+    return _script(job, "duckdb", command)
 
 
 def ogr2ogr_postgis(job: Job) -> Measured:
@@ -100,24 +111,13 @@ CONTENDERS: dict[str, Callable[[Job], Measured]] = {
 DOES_LESS = frozenset({"gpio_convert"})
 
 
-def run(
-    stack: BenchStack, folder: Path, cases: list[tuple[str, int]], rounds: int
-) -> Iterator[Round]:
-    """Every contender once a round, in turn, so that a slow minute of the machine hits them all.
-
-    Yields each turn as it ends. Raises `DisagreementError` where results differ.
-    """
-    for shape, rows in cases:
-        source = write_features(folder / f"{shape}-{rows}.gpkg", shape, rows)
-        job = Job(stack, source, folder)
-        names = list(CONTENDERS)
-        for number in range(rounds):
-            for name in names[number % len(names) :] + names[: number % len(names)]:
-                measured = CONTENDERS[name](job)
-                size = job.result(name).stat().st_size
-                yield Round(f"{rows:,} {shape}", name, measured, size)
+def run(stack: BenchStack, folder: Path, cases: Sequence[Case], rounds: int) -> Iterator[Round]:
+    """Yields each turn as it ends. Raises `DisagreementError` where results differ."""
+    for case in cases:
+        job = Job(stack, case.make(folder), case.crs, folder)
+        yield from in_turn(case.name, job, CONTENDERS, rounds)
         mine = contents(job.result(OURS))
-        for name in names:
+        for name in CONTENDERS:
             if name != OURS and name not in DOES_LESS:
                 require_agreement(name, mine, contents(job.result(name)))
 

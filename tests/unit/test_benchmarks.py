@@ -14,7 +14,7 @@ import shapely
 from benchmarks.agreement import DisagreementError, contents, require_agreement
 from benchmarks.measuring import BenchmarkFailedError, measure
 from benchmarks.report import table
-from benchmarks.vector import OURS, Round
+from benchmarks.rounds import OURS, Round
 from benchmarks.vector_data import write_features
 
 

@@ -1,0 +1,47 @@
+"""A contender's turn, and all of them in turn. What the job is, a scenario's module says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from benchmarks.measuring import Measured
+
+OURS = "spatial-etl"
+
+
+@dataclass(frozen=True)
+class Round:
+    """One contender's turn."""
+
+    case: str
+    contender: str
+    measured: Measured
+    result_bytes: int
+
+
+class Job(Protocol):
+    """What is to be done, and where each contender leaves its result."""
+
+    def result(self, contender: str) -> Path: ...
+
+
+J = TypeVar("J", bound=Job)
+
+
+def in_turn(
+    case: str, job: J, contenders: Mapping[str, Callable[[J], Measured]], rounds: int
+) -> Iterator[Round]:
+    """Every contender once a round, each round another first, so that a slow minute hits them all.
+
+    Yields each turn as it ends.
+    """
+    names = list(contenders)
+    for number in range(rounds):
+        for name in names[number % len(names) :] + names[: number % len(names)]:
+            measured = contenders[name](job)
+            turn = Round(case, name, measured, job.result(name).stat().st_size)
+            print(f"{case}, {name}: {measured.seconds:.1f} s", flush=True)
+            yield turn
