@@ -30,8 +30,8 @@ _EQUAL_AREA_SRID = 6933
 _PLANAR_M2 = sql.SQL("ST_Area({geometry}) * {square}")
 
 _GEOGRAPHIC_M2 = sql.SQL(
-    "CASE WHEN ST_YMax({geometry}) - ST_YMin({geometry}) > {small}"
-    " AND ST_YMin({geometry}) >= -90 AND ST_YMax({geometry}) <= 90"
+    "CASE WHEN ST_YMax({box}) - ST_YMin({box}) > {small}"
+    " AND ST_YMin({box}) >= -90 AND ST_YMax({box}) <= 90"
     " THEN ST_Area(ST_Transform(ST_SetSRID(ST_Scale({geometry}, 0.25, 1), 4326), {equal_area})) * 4"
     " ELSE ST_Area({geometry}) * {at_equator} * cosd({middle})"
     " / (1 - {e2} * sind({middle}) ^ 2) ^ 2 END"
@@ -39,7 +39,7 @@ _GEOGRAPHIC_M2 = sql.SQL(
 
 """Longitudes are divided by four on their way: PROJ would fold those beyond 180° back."""
 
-_MIDDLE = sql.SQL("((ST_YMin({geometry}) + ST_YMax({geometry})) / 2)")
+_MIDDLE = sql.SQL("((ST_YMin({box}) + ST_YMax({box})) / 2)")
 
 
 def metres_per_unit(crs: BoundCRS | None) -> float | None:
@@ -49,8 +49,13 @@ def metres_per_unit(crs: BoundCRS | None) -> float | None:
     return METRES_PER_DEGREE_AT_MOST if crs.crs.is_geographic else crs.crs.metres_per_unit
 
 
-def area_m2(geometry: sql.Composable, crs: BoundCRS | None) -> sql.Composed:
-    """An expression for the area in square metres; SQL null where it cannot be said."""
+def area_m2(
+    geometry: sql.Composable, crs: BoundCRS | None, box: sql.Composable | None = None
+) -> sql.Composed:
+    """An expression for the area in square metres; SQL null where it cannot be said.
+
+    `box`: its `Box3D`, where that is at hand; each use of the geometry in its place computes it.
+    """
     unit = metres_per_unit(crs)
     if crs is None or unit is None:
         return sql.SQL("NULL::double precision").format()
@@ -62,6 +67,7 @@ def area_m2(geometry: sql.Composable, crs: BoundCRS | None) -> sql.Composed:
         small=sql.Literal(_SMALL_DEGREES),
         equal_area=sql.Literal(_EQUAL_AREA_SRID),
         at_equator=sql.Literal(at_equator),
-        middle=_MIDDLE.format(geometry=geometry),
+        box=box or geometry,
+        middle=_MIDDLE.format(box=box or geometry),
         e2=sql.Literal(_ECCENTRICITY_SQUARED),
     )

@@ -13,7 +13,7 @@ from libs.transformations.binding import BoundCRS, default_srid
 from libs.transformations.errors import UnboundCrsError
 from libs.transformations.faults import first_faults
 from libs.transformations.measures import Compared, totals_sql
-from libs.transformations.row_wise import RowWise
+from libs.transformations.row_wise import BOX, RowWise
 from libs.transformations.step import VectorStep
 from libs.transformations.tables import ROW_ID, Rewrite, column, create_table_as
 
@@ -23,10 +23,10 @@ _TRANSFORM = sql.SQL("ST_Transform({geometry}, {target})")
 _SET_SRID = sql.SQL("ST_SetSRID({geometry}, {srid})")
 
 _IS_NOT_FINITE = sql.SQL(
-    "(ST_XMin({geometry}) IN ('NaN', 'Infinity', '-Infinity')"
-    " OR ST_XMax({geometry}) IN ('NaN', 'Infinity', '-Infinity')"
-    " OR ST_YMin({geometry}) IN ('NaN', 'Infinity', '-Infinity')"
-    " OR ST_YMax({geometry}) IN ('NaN', 'Infinity', '-Infinity')"
+    "(ST_XMin({box}) IN ('NaN', 'Infinity', '-Infinity')"
+    " OR ST_XMax({box}) IN ('NaN', 'Infinity', '-Infinity')"
+    " OR ST_YMin({box}) IN ('NaN', 'Infinity', '-Infinity')"
+    " OR ST_YMax({box}) IN ('NaN', 'Infinity', '-Infinity')"
     " OR ST_Length({geometry}) IN ('NaN', 'Infinity')"
     " OR ST_Perimeter({geometry}) IN ('NaN', 'Infinity')"
     " OR (ST_GeometryType({geometry}) IN ('ST_MultiPoint', 'ST_GeometryCollection')"
@@ -35,8 +35,8 @@ _IS_NOT_FINITE = sql.SQL(
 """Lengths tell of every vertex, where a bounding box may pass over one that is no number."""
 
 _IS_NO_PLACE = sql.SQL(
-    "(ST_YMin({geometry}) < -90.0001 OR ST_YMax({geometry}) > 90.0001"
-    " OR ST_XMin({geometry}) < -540 OR ST_XMax({geometry}) > 540)"
+    "(ST_YMin({box}) < -90.0001 OR ST_YMax({box}) > 90.0001"
+    " OR ST_XMin({box}) < -540 OR ST_XMax({box}) > 540)"
 )
 """In degrees. Longitudes may run from 0 to 360, and on over the antimeridian."""
 
@@ -127,9 +127,7 @@ class NormalizeCRSStep(VectorStep):
         return sql.SQL("SELECT {}").format(sql.Literal(not self._is_there_already))
 
     def row_wise(self) -> RowWise:
-        geometry = column(self.geometry_column)
-        finite = _ORDINARY.format(geometry=geometry, fault=_IS_NOT_FINITE.format(geometry=geometry))
-        place = _ORDINARY.format(geometry=geometry, fault=_IS_NO_PLACE.format(geometry=geometry))
+        finite, place = self._lacks(_IS_NOT_FINITE), self._lacks(_IS_NO_PLACE)
         arrives = [place] if self._arrives_in_degrees else []
         if self._is_there_already:
             arrives.append(finite)
@@ -152,6 +150,12 @@ class NormalizeCRSStep(VectorStep):
             faults.append(self._rows_where(schema, input_table, _IS_NO_PLACE, reason))
         return first_faults(sql.SQL(" UNION ALL ").join(faults)) if faults else None
 
+    def _lacks(self, fault: sql.SQL) -> sql.Composed:
+        geometry = column(self.geometry_column)
+        return _ORDINARY.format(
+            geometry=geometry, fault=fault.format(geometry=geometry, box=column(BOX))
+        )
+
     @property
     def _arrives_in_degrees(self) -> bool:
         return self.crs is not None and self.crs.is_in_degrees
@@ -172,7 +176,7 @@ class NormalizeCRSStep(VectorStep):
             reason=sql.SQL("{}::text").format(reason),
             geometry=geometry,
             table=sql.Identifier(schema, table),
-            condition=condition.format(geometry=geometry),
+            condition=condition.format(geometry=geometry, box=geometry),
         )
 
     def diagnosis_sql(self, schema: str, input_table: str) -> sql.Composed:

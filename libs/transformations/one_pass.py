@@ -17,7 +17,7 @@ from psycopg import sql
 from libs.transformations.chaining import PlannedStep
 from libs.transformations.measures import Compared, change_sql, counts_sql
 from libs.transformations.metres import area_m2
-from libs.transformations.row_wise import RowWise
+from libs.transformations.row_wise import BOX, RowWise
 from libs.transformations.tables import (
     PROCESSED_TABLE,
     RAW_TABLE,
@@ -32,6 +32,7 @@ from libs.transformations.tables import (
 _PLACE, _AREA_BEFORE, _AREA_AFTER = "__place", "__area_before", "__area_after"
 _VERTICES, _IS_EMPTY = "__vertices_{}", "__is_empty_{}"
 
+_RAW = sql.SQL("(SELECT *, ctid AS {place} FROM {table}) AS t")
 _LAYER = sql.SQL("(SELECT {columns} FROM {source} WHERE {condition} OFFSET '0') AS t")
 _ORDINARY = sql.SQL(
     "CASE WHEN {conditions} THEN true ELSE ('row ' || t.{rid} || ' is not ordinary')::boolean END"
@@ -39,6 +40,7 @@ _ORDINARY = sql.SQL(
 """Such a text is no boolean: an expression has no other way to end a statement."""
 
 _VERTICES_OF = sql.SQL("coalesce(ST_NPoints({geometry}), 0)")
+_BOX_OF = sql.SQL("Box3D({})")
 _IS_EMPTY_OF = sql.SQL("coalesce(ST_IsEmpty({geometry}), true)")
 
 _JOINED = sql.SQL(
@@ -84,10 +86,10 @@ class _Way:
         self._tables = Compared(schema, RAW_TABLE, PROCESSED_TABLE, geometry_column, None)
         self._geometry = column(geometry_column)
         self._carried = [name for name in columns if name != geometry_column]
-        self._facts: list[str] = []
+        self._facts: list[str] = [_PLACE]
         self._conditions: list[sql.Composed] = []
         self._rewrites: list[Rewrite] = []
-        self._source = upon(sql.SQL("{} AS t").format(self._tables.input))
+        self._source = _RAW.format(table=self._tables.input, place=sql.Identifier(_PLACE))
         self._measures_areas = False
 
     def through(self, planned: PlannedStep, row: RowWise) -> sql.Composed | None:
@@ -125,7 +127,7 @@ class _Way:
         )
         self._source = _LAYER.format(
             columns=sql.SQL(", ").join([*kept, *new]),
-            source=self._source,
+            source=upon(self._source, [(BOX, _BOX_OF.format(self._geometry))]),
             condition=_ORDINARY.format(conditions=conditions, rid=sql.Identifier(ROW_ID))
             if self._conditions
             else sql.SQL("true"),
@@ -145,16 +147,14 @@ class _Way:
 
     def _facts_before(self) -> dict[str, sql.Composable]:
         facts = self._counts()
-        if not self._rewrites:
-            facts[_PLACE] = sql.Identifier("t", "ctid")
         if self._measures_areas:
-            facts[_AREA_BEFORE] = area_m2(self._geometry, self._tables.crs)
+            facts[_AREA_BEFORE] = self._area()
         return facts
 
     def _facts_after(self) -> dict[str, sql.Composable]:
         facts = self._counts()
         if self._measures_areas:
-            facts[_AREA_AFTER] = area_m2(self._geometry, self._tables.crs)
+            facts[_AREA_AFTER] = self._area()
         return facts
 
     def _counts(self) -> dict[str, sql.Composable]:
@@ -163,6 +163,9 @@ class _Way:
             _VERTICES.format(state): _VERTICES_OF.format(geometry=self._geometry),
             _IS_EMPTY.format(state): _IS_EMPTY_OF.format(geometry=self._geometry),
         }
+
+    def _area(self) -> sql.Composed:
+        return area_m2(self._geometry, self._tables.crs, column(BOX))
 
     def _joined(self) -> sql.Composed:
         """The measures' FROM item: `a` is the row before the last rewrite, `b` after it."""

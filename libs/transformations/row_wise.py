@@ -9,12 +9,15 @@ from psycopg import sql
 from libs.transformations.measures import Change
 from libs.transformations.tables import Rewrite
 
+BOX = "__box"
+
 
 @dataclass(frozen=True)
 class RowWise:
     """A step as expressions over one row `t`, in the same words as in its own statement.
 
-    A row that does not meet the conditions is not ordinary. SQL null meets them.
+    A row that does not meet the conditions is not ordinary. SQL null meets them. They may use the
+    column BOX, which is the geometry's `Box3D` at that point.
     """
 
     arrives: sql.Composed | None = None

@@ -50,7 +50,7 @@ def layered(
     return upon(sql.SQL("{} AS t").format(sql.Identifier(schema, table)), layers)
 
 
-def upon(source: sql.Composed, layers: Sequence[tuple[str, sql.Composed]] = ()) -> sql.Composed:
+def upon(source: sql.Composed, layers: Sequence[tuple[str, sql.Composed]]) -> sql.Composed:
     """A FROM item `t`: another such, each layer's value a further column of it."""
     for name, value in layers:
         source = _LAYER.format(value=value, name=sql.Identifier(name), source=source)
