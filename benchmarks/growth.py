@@ -1,7 +1,7 @@
 """What a run's ledger calls and each listing cost with 10 assets in the ledger, and with 10,000.
 
 For each question that readers can put, the server says how it finds the answer: by which index, and
-how many documents it looks at. One that reads a whole collection ends the benchmark.
+how many documents it looks at. Those that it answers from no index are counted.
 """
 
 from __future__ import annotations
@@ -30,10 +30,6 @@ AT_MOST_TIMES = 2.0
 """What a call may cost in the large ledger, as a multiple of the small one's."""
 
 
-class WholeCollectionError(AssertionError):
-    """A question is answered by reading everything."""
-
-
 @dataclass(frozen=True)
 class Cost:
     """One call, in seconds, the median of all turns."""
@@ -52,7 +48,7 @@ def run(stack: BenchStack, folder: Path, assets: int, turns: int) -> Outcome:
     ) as many:  # fmt: skip
         costs = list(_costs(few, many, template, turns))
         plans = plans_of(many_settings, lambda ledger: _ask_all(ledger, template))
-    _require_indexes(plans)
+    without_index = [it for it in plans if it.reads_all]
     worst = max(costs, key=lambda it: it.many / it.few)
     a_run = next(it for it in costs if it.call == "a whole run")
     return Outcome(
@@ -63,7 +59,7 @@ def run(stack: BenchStack, folder: Path, assets: int, turns: int) -> Outcome:
             Figure(f"the worst listing ({worst.call}), as a multiple", worst.many / worst.few, "×",
                    at_most=AT_MOST_TIMES),
             Figure("questions that readers put", len(plans), ""),
-            Figure("of them by reading a whole collection", 0, "", at_most=0),
+            Figure("of them answered from no index", len(without_index), "", at_most=0),
         ),
         raw={"costs": [asdict(it) for it in costs], "plans": [asdict(it) for it in plans]},
         bars={it.call: {f"{assets:,} assets": it.many / it.few} for it in costs},
@@ -166,9 +162,3 @@ def _one_run(ledger: Ledger, template: Template, turn: int) -> None:
     ledger.assets_of_batch(batch_id)
     ledger.run_of_batch(batch_id)
     ledger.settle(batch_id, fresh.batch.upload)
-
-
-def _require_indexes(plans: list[Asked]) -> None:
-    bad = [f"{it.collection}: {it.question}" for it in plans if it.reads_all]
-    if bad:
-        raise WholeCollectionError("No index answers\n" + "\n".join(bad))

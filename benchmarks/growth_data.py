@@ -43,10 +43,10 @@ class Copy(NamedTuple):
     dataset: Dataset | None
 
 
-def copy_of(template: Template, number: int) -> Copy:
-    """The copy of that number: a minute later than the one before."""
+def copy_of(template: Template, number: int, age: int = 0) -> Copy:
+    """The copy of that number, `age` minutes older than the original."""
     mark = hashlib.sha256(str(number).encode()).hexdigest()
-    run_id, later = str(uuid.UUID(mark[:32])), timedelta(minutes=number)
+    run_id, later = str(uuid.UUID(mark[:32])), timedelta(minutes=-age)
     series, version = divmod(number, VERSIONS_OF_A_DATASET)
     dataset_id = f"GROWTH{series // DATASETS_OF_A_PROJECT}/d{series}"
     batch, asset, run = template.batch, template.asset, template.run
@@ -81,10 +81,14 @@ def copy_of(template: Template, number: int) -> Copy:
 
 
 def fill(ledger: Ledger, template: Template, count: int) -> None:
-    """Write that many assets, with their batches, runs and datasets; the validators see all."""
+    """Write that many assets, one a minute until now, with their batches, runs and datasets.
+
+    The validators see all.
+    """
     for start in range(0, count, INSERT_AT_ONCE):
         copies = [
-            copy_of(template, number) for number in range(start, min(count, start + INSERT_AT_ONCE))
+            copy_of(template, number, age=count - number)
+            for number in range(start, min(count, start + INSERT_AT_ONCE))
         ]
         for name, documents in _by_collection(copies):
             if documents:
