@@ -63,6 +63,9 @@ INDEXES = (
     Index("batches", (("lease.run_id", 1),)),
     Index("batches", (("ended_at", 1),)),
     Index("assets", (("committed_at", 1),)),
+    # The embedded ledger answers a range of `_id` from no index but one that begins with it.
+    Index("batches", (("_id", 1), ("state", 1))),
+    Index("datasets", (("_id", 1), ("current_version", 1))),
     Index("audits", (("bytes_verified", 1), ("ended_at", -1))),
     Index("runs", (("ended_at", 1),)),
     Index("runs", (("batch", 1), ("started_at", -1))),
@@ -87,10 +90,44 @@ def _with(**new: object) -> Change:
     return lambda document: {**new, **document}
 
 
+def _in_each(path: Sequence[str], **new: object) -> Change:
+    """The change that gives such fields to each document of the list that lies at `path`.
+
+    What has no such list is left alone; its model says then what is wrong with it.
+    """
+    first, *rest = path
+
+    def change(document: BsonDocument) -> BsonDocument:
+        inner = document.get(first)
+        if rest:
+            changed = _in_each(rest, **new)(inner) if isinstance(inner, dict) else inner
+        else:
+            changed = [{**new, **item} for item in inner] if isinstance(inner, list) else inner
+        return {**document, first: changed} if first in document else document
+
+    return change
+
+
+def _in_turn(changes: Sequence[Change]) -> Change:
+    return lambda document: reduce(lambda now, change: change(now), changes, document)
+
+
 STEPS: tuple[Step, ...] = (
     Step("001_first_shape"),
     # Which machine a run was on was not recorded before, nor which release applied a migration.
     Step("002_workers", {"runs": _with(worker=None), "migrations": _with(release=None)}),
+    # Until then, each step had a statement of its own.
+    Step(
+        "003_shared_steps",
+        {
+            "assets": _in_turn(
+                [
+                    _in_each(("recipe", "steps"), is_shared=False),
+                    _in_each(("metadata", "iso19115", "lineage", "process_steps"), is_shared=False),
+                ]
+            )
+        },
+    ),
 )
 
 
@@ -153,10 +190,6 @@ def _together(steps: Sequence[Step]) -> dict[str, Change]:
         for name, change in step.changes.items():
             found.setdefault(name, []).append(change)
     return {name: _in_turn(changes) for name, changes in found.items()}
-
-
-def _in_turn(changes: Sequence[Change]) -> Change:
-    return lambda document: reduce(lambda now, change: change(now), changes, document)
 
 
 def _record(

@@ -125,12 +125,12 @@ def test_documents_of_an_older_shape_are_brought_up_to_date(rehearsal, target, t
     rewrite(backup, {"runs": runs, "migrations": first})
     with target.platform() as platform:
         report = restore_backup(platform, folder, Wishes())
-        assert report.migrations == ("002_workers",)
+        assert report.migrations == ("002_workers", "003_shared_steps")
         assert not audit(platform, repair=False).findings
     restored = target.collection("runs").values()
     assert len(restored) == len(runs) and all(item["worker"] is None for item in restored)
     applied = target.collection("migrations")
-    assert sorted(applied) == ["001_first_shape", "002_workers"]
+    assert sorted(applied) == ["001_first_shape", "002_workers", "003_shared_steps"]
     validators = {it["name"]: it["options"] for it in target.stores.ledger.list_collections()}
     assert validators["runs"]["validationLevel"] == "strict"
 

@@ -44,6 +44,14 @@ def old_ledger(ledger_settings: LedgerSettings, written: dict[str, Any]):
         yield ledger
 
 
+DUE = ["002_workers", "003_shared_steps"]
+
+
+def steps_of(asset: dict[str, Any]) -> tuple[list[dict[str, Any]], ...]:
+    lineage = asset["metadata"]["iso19115"]["lineage"]
+    return asset["recipe"]["steps"], lineage["process_steps"]
+
+
 def documents(ledger: Ledger) -> dict[str, dict[object, dict[str, Any]]]:
     names = [name for name in ledger.database.list_collection_names() if name in COLLECTIONS]
     return {name: {it["_id"]: it for it in ledger.database[name].find()} for name in names}
@@ -56,8 +64,11 @@ def test_a_document_keeps_all_that_it_had(old_ledger: Ledger) -> None:
     added = {"runs": {"worker": None}, "migrations": {"release": None}}
     for name, kept in before.items():
         for key, document in kept.items():
+            for steps in steps_of(document) if name == "assets" else ():
+                for step in steps:
+                    step["is_shared"] = False
             assert after[name].pop(key) == {**document, **added.get(name, {})}
-    assert [*after["migrations"]] == ["002_workers"]
+    assert [*after["migrations"]] == DUE
     assert not any(after[name] for name in before if name != "migrations")
 
 
@@ -75,7 +86,16 @@ def test_documents_that_do_not_fit_are_named_and_nothing_is_changed(old_ledger: 
     new = set(old_ledger.database.list_collection_names()) - set(collections)
     assert new == {"locks"}
     runs.update_one({"_id": broken}, {"$set": {"state": "failed"}, "$unset": {"colour": ""}})
-    assert old_ledger.migrate() == ("002_workers",)
+    assert old_ledger.migrate() == tuple(DUE)
+
+
+def test_an_asset_that_a_change_finds_nothing_in_is_named_and_not_tripped_over(old_ledger) -> None:
+    assets = old_ledger.database["assets"]
+    broken = assets.find_one()["_id"]
+    assets.update_one({"_id": broken}, {"$set": {"recipe": "lost", "metadata": None}})
+    with pytest.raises(UnfitDocumentsError, match=broken) as caught:
+        old_ledger.migrate()
+    assert "recipe" in str(caught.value) and "1 document(s)" in str(caught.value)
 
 
 def test_an_older_program_refuses_a_newer_ledger_and_says_what_to_do(ledger: Ledger) -> None:
@@ -109,7 +129,7 @@ def test_a_newer_program_refuses_to_read_what_is_not_migrated_and_names_the_cure
     refused = spatial_etl("status")
     assert refused.returncode == 5 and "002_workers" in refused.stderr
     shown = spatial_etl("ledger", "--json")
-    assert shown.returncode == 5 and json.loads(shown.stdout)["due"] == ["002_workers"]
+    assert shown.returncode == 5 and json.loads(shown.stdout)["due"] == DUE
     cured = spatial_etl("ledger", "--migrate")
     assert cured.returncode == 0 and "002_workers" in cured.stdout
     assert "first-shape-one" in spatial_etl("status").stdout
@@ -195,7 +215,7 @@ def test_while_one_migrates_another_waits_and_then_finds_it_done(old_ledger: Led
     assert "worker" not in old_ledger.database["runs"].find_one()
     done.set()
     holder.join()
-    assert old_ledger.migrate() == ("002_workers",)
+    assert old_ledger.migrate() == tuple(DUE)
 
 
 def test_what_runs_write_meanwhile_is_not_lost(old_ledger: Ledger) -> None:
