@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
 from typing import Any, Generic
 
-from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.operations import DeleteOne, InsertOne, ReplaceOne, UpdateOne
@@ -21,6 +21,8 @@ Order = Sequence[tuple[str, int]]
 Write = InsertOne[BsonDocument] | ReplaceOne[BsonDocument] | UpdateOne | DeleteOne
 NOW = "$$NOW"
 """The server's clock, in an update pipeline, to be stored. Compare it only as `$toLong`."""
+_LOOK_BACK_MINUTES = (10, 120, 1_440, 14_400, 144_000)
+"""Ten minutes, two hours, a day, ten days, a hundred days."""
 
 
 def literal(value: object) -> dict[str, object]:
@@ -63,6 +65,20 @@ class Documents(Generic[D]):
             )
             return tuple(self._decode(document) for document in cursor)
 
+    def newest(self, moment: str, now: datetime, limit: int) -> tuple[D, ...]:
+        """Those whose `moment`, which has an index, is the latest.
+
+        The embedded ledger walks through all that a question covers, however few are wanted: so
+        first only the last minutes are asked for, and longer times only while that is not enough.
+        """
+        order = [(moment, -1)]
+        for minutes in _LOOK_BACK_MINUTES:
+            since = now - timedelta(minutes=minutes)
+            found = self.find({moment: {"$gte": since}}, order, limit=limit)
+            if len(found) >= limit > 0:
+                return found
+        return self.find({}, order, limit=limit)
+
     def pages(self, query: Filter, page: int = 200) -> Iterator[D]:
         """All that match now, by `_id`, one page at a time; see `scan.pages_of`."""
         for found in pages_of(self._collection, query, page):
@@ -81,15 +97,16 @@ class Documents(Generic[D]):
     def change(
         self, query: Filter, change: Change, session: ClientSession, *, upsert: bool = False
     ) -> D | None:
-        """One find-and-update: the document as it is afterwards; None when nothing matched."""
+        """One conditional update: the document as it is afterwards; None when nothing matched.
+
+        The query names an `_id`. Two calls in one transaction are one to everybody else; the
+        server's own find-and-modify looks at every document in the embedded ledger.
+        """
         with self._errors():
-            document = self._collection.find_one_and_update(
-                query,
-                change,
-                upsert=upsert,
-                return_document=ReturnDocument.AFTER,
-                session=session,
-            )
+            done = self._collection.update_one(query, change, upsert=upsert, session=session)
+            if not done.matched_count and done.upserted_id is None:
+                return None
+            document = self._collection.find_one({"_id": query["_id"]}, session=session)
         return self._decode(document) if document is not None else None
 
     def write(self, writes: Sequence[Write], session: ClientSession) -> int:

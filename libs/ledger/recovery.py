@@ -44,7 +44,12 @@ class Recovery(BatchProtocol, RunLog):
         change = ending(_BATCH_STATES[state], error=reason)
 
         def body(session: ClientSession) -> Batch | None:
-            batch = self.batches.change(held, change, session)
+            known = self.batches.first(held, session=session)
+            batch = (
+                self.batches.change({"_id": {"$eq": known.id}, **held}, change, session)
+                if known
+                else None
+            )
             run = self.runs_log.get(run_id, session)
             if run is not None:
                 end = (

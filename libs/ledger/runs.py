@@ -75,7 +75,9 @@ class RunLog(Restoring):
 
     def recent_runs(self, limit: int = 20, state: RunState | None = None) -> tuple[Run, ...]:
         """The runs (in a state) started last, the newest first."""
-        query = {"state": {"$eq": to_bson(state)}} if state else {}
+        if state is None:
+            return self.runs_log.newest("started_at", self.server_now(), limit)
+        query = {"state": {"$eq": to_bson(state)}}
         return self.runs_log.find(query, [("started_at", -1)], limit=limit)
 
     def _change(
