@@ -21,11 +21,11 @@ torture: ## 2 000 faults and 2 000 damaged files, and all foreign ones; takes ho
 	@scripts/bootstrap.sh test
 	@scripts/torture.sh
 
-bench: ## other tools on the same jobs, side by side, up to 5 M features; table and plot in bench/
+bench: ## other tools on the same jobs, side by side, and all other scenarios; tables and plots in bench/
 	@scripts/bootstrap.sh test
 	@$(bin)/python -m benchmarks
 
-bench-quick: ## the same on small data, in three minutes
+bench-quick: ## the same on small data
 	@scripts/bootstrap.sh test
 	@$(bin)/python -m benchmarks --quick --rounds 1
 

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks.explaining import Asked, plans_of
+from benchmarks.explaining import plans_of
 from benchmarks.figures import Figure, Outcome
 from benchmarks.growth_data import Template, copy_of, fill
 from benchmarks.latency import small_source
