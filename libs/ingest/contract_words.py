@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import islice
 
@@ -16,6 +17,8 @@ NAMED_PROBLEMS = 50
 """So many are named; the others are counted: a manifest may have as many faults as letters."""
 LONGEST_WORDS = 500
 """Characters of a place or of what is wrong there."""
+
+_PLAIN = re.compile("[A-Za-z0-9_-]+")
 
 _CURE_OF_FAULT = {
     "missing": "Add the field.",
@@ -86,9 +89,15 @@ def _problem_of(fault: ErrorDetails) -> Problem:
 
 
 def field_path(location: tuple[int | str, ...]) -> str:
-    """`('files', 0, 'crs')` as `files[0].crs`; the empty location is the manifest itself."""
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-    return _cut(ascii(path.lstrip("."))[1:-1]) or WHOLE
+    """`('files', 0, 'crs')` as `files[0].crs`; the empty location is the manifest itself.
+
+    A name of anything but letters, digits, _ and - is quoted, as `[' ']`: it might be blank.
+    """
+    path = "".join(
+        f".{part}" if isinstance(part, str) and _PLAIN.fullmatch(part) else f"[{part!a}]"
+        for part in location
+    )
+    return _cut(path.removeprefix(".")) or WHOLE
 
 
 def shown(value: object, limit: int = 80) -> str:

@@ -41,4 +41,4 @@ writing=$(actions "$lake" Read Write List Tagging)
 } >"$users"
 
 exec ${WEED:-weed} server -dir="${DATA:-/srv/vault}" -s3 -s3.port=9000 -s3.config="$users" \
-  -ip.bind=0.0.0.0 -master.volumeSizeLimitMB=1024 -volume.max=0
+  -ip.bind=0.0.0.0 -master.volumeSizeLimitMB=1024 -volume.max=0 "$@"

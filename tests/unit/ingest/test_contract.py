@@ -196,3 +196,11 @@ def test_any_value_in_any_field_gives_a_manifest_or_reasons(field, value):
 def test_a_field_path_reads_as_in_python():
     assert field_path(("files", 0, "crs")) == "files[0].crs"
     assert field_path(()) == "manifest"
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [(" ", "[' ']"), ("", "['']"), ("..", "['..']"), ("ü", r"['\xfc']"), ("not-ours", "not-ours")],
+)
+def test_a_field_whose_name_is_not_plain_is_quoted_so_that_its_place_can_be_seen(name, place):
+    assert list(problems_of(document(**{name: 1}))) == [place]
