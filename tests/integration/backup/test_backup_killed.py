@@ -103,7 +103,7 @@ MOMENTS = [
     ("vault: PUT", 3),
     ("ledger: update batches", 1),  # all objects and assets are there
     ("ledger: aggregate assets", 1),  # all documents, as they were
-    ("ledger: findAndModify restores", 1),  # all is done but to say so
+    ("ledger: update restores", 1),  # all is done but to say so
 ]
 """In this order, each one a try at the same restore."""
 

@@ -127,7 +127,7 @@ def test_a_successor_that_took_over_while_the_reply_was_lost_is_found(
     assert list(ledger.committed_assets()) == []
 
 
-@pytest.mark.parametrize("command", ["find", "insert", "findAndModify", "commitTransaction"])
+@pytest.mark.parametrize("command", ["find", "insert", "update", "commitTransaction"])
 def test_a_line_cut_in_the_middle_of_a_reservation_loses_and_doubles_nothing(
     ledger: Ledger,
     shaky: Ledger,
