@@ -265,23 +265,32 @@ def rows_are_dropped_in_silence() -> None:
     """The last row never arrives, and nobody counts."""
     from libs.ingest import vector_work
 
-    run = vector_work.run_step
+    one_pass, run_step = vector_work.run_in_one_pass, vector_work.run_step
 
-    def without_last(planned: object, schema: str, columns: object, execute) -> object:
-        outcome = run(planned, schema, columns, execute)
+    def drop_last(schema: str, execute) -> None:
+        from psycopg import sql
+
+        execute(
+            sql.SQL("DELETE FROM {table} WHERE {row} = (SELECT max({row}) FROM {table})"
+                    " RETURNING 1").format(
+                table=sql.Identifier(schema, vector_work.PROCESSED_TABLE),
+                row=sql.Identifier(vector_work.ROW_ID),
+            )
+        )  # fmt: skip
+
+    def all_at_once(plan: object, schema: str, columns: object, execute) -> object:
+        outcomes = one_pass(plan, schema, columns, execute)
+        if outcomes is not None:
+            drop_last(schema, execute)
+        return outcomes
+
+    def one_by_one(planned: object, schema: str, columns: object, execute) -> object:
+        outcome = run_step(planned, schema, columns, execute)
         if planned.output_table == vector_work.PROCESSED_TABLE:
-            from psycopg import sql
-
-            execute(
-                sql.SQL("DELETE FROM {table} WHERE {row} = (SELECT max({row}) FROM {table})"
-                        " RETURNING 1").format(
-                    table=sql.Identifier(schema, planned.output_table),
-                    row=sql.Identifier(vector_work.ROW_ID),
-                )
-            )  # fmt: skip
+            drop_last(schema, execute)
         return outcome
 
-    vector_work.run_step = without_last
+    vector_work.run_in_one_pass, vector_work.run_step = all_at_once, one_by_one
     eject, write_vector = _stage("eject"), vector_work.write_vector
 
     def uncounted(platform: object, job: object, done: object) -> object:
