@@ -38,7 +38,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     add = parser.add_argument
     add("--only", action="append", choices=list(SCENARIOS), help="this scenario; may be repeated")
-    add("--quick", action="store_true", help="small data: all of it in about three minutes")
+    add("--quick", action="store_true", help="small data")
     add("--rounds", type=int, help="turns of each contender (3; quick: 1)")
     add("--out", type=Path, default=Path("bench"), help="folder for all of it")
     add("--case", type=_named, action="append", metavar="SHAPE:ROWS", help="vector: polygons:1000")

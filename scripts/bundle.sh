@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Writes all that a site without a network needs to one archive: the images of docker-compose.yaml, of
-# its workers and of the other S3 store (and so of deploy/kustomize), the wheels of the platform and its command line, this source at HEAD, and checksums of all of it.
+# its workers and of the other S3 store (and so of deploy/kustomize), the wheels of the platform and its
+# command line, this source at HEAD, and checksums of all of it.
 # Needs Docker, and the network, here. scripts/load.sh, which is in the archive, brings it up there.
 #
 #   scripts/bundle.sh [FOLDER]        default: dist

@@ -61,13 +61,14 @@ def area_m2(
         return sql.SQL("NULL::double precision").format()
     if not crs.crs.is_geographic:
         return _PLANAR_M2.format(geometry=geometry, square=sql.Literal(unit**2))
+    box = geometry if box is None else box
     at_equator = math.radians(1) ** 2 * _SEMI_MAJOR_M**2 * (1 - _ECCENTRICITY_SQUARED)
     return _GEOGRAPHIC_M2.format(
         geometry=geometry,
         small=sql.Literal(_SMALL_DEGREES),
         equal_area=sql.Literal(_EQUAL_AREA_SRID),
         at_equator=sql.Literal(at_equator),
-        box=box or geometry,
-        middle=_MIDDLE.format(box=box or geometry),
+        box=box,
+        middle=_MIDDLE.format(box=box),
         e2=sql.Literal(_ECCENTRICITY_SQUARED),
     )

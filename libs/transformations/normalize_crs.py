@@ -127,27 +127,36 @@ class NormalizeCRSStep(VectorStep):
         return sql.SQL("SELECT {}").format(sql.Literal(not self._is_there_already))
 
     def row_wise(self) -> RowWise:
-        finite, place = self._lacks(_IS_NOT_FINITE), self._lacks(_IS_NO_PLACE)
-        arrives = [place] if self._arrives_in_degrees else []
-        if self._is_there_already:
-            arrives.append(finite)
+        arrives = [self._lacks(fault) for fault, _ in self._arrival_faults()]
         return RowWise(
             arrives=sql.SQL(" AND ").join(arrives) if arrives else None,
             rewrite=None if self._is_there_already else Rewrite(self._transformed()),
-            leaves=None if self._is_there_already else finite,
+            leaves=None if self._is_there_already else self._lacks(_IS_NOT_FINITE),
         )
 
     def measure_sql(self, schema: str, input_table: str, output_table: str) -> sql.Composed:
         tables = Compared(schema, input_table, output_table, self.geometry_column, None)
         return totals_sql(tables)
 
-    def arrival_faults_sql(self, schema: str, input_table: str) -> sql.Composed | None:
+    def _arrival_faults(self) -> list[tuple[sql.SQL, str]]:
+        """What must not be true of an arriving geometry, and how that is said."""
         faults = []
         if self._is_there_already:  # else the output is asked, after the transform
-            faults.append(self._not_finite(schema, input_table))
-        if self._arrives_in_degrees:
-            reason = sql.Literal("lies where there are no degrees of longitude and latitude")
-            faults.append(self._rows_where(schema, input_table, _IS_NO_PLACE, reason))
+            faults.append((_IS_NOT_FINITE, self._not_finite_reason))
+        if self.crs is not None and self.crs.is_in_degrees:
+            reason = "lies where there are no degrees of longitude and latitude"
+            faults.append((_IS_NO_PLACE, reason))
+        return faults
+
+    @property
+    def _not_finite_reason(self) -> str:
+        return f"has no finite coordinates in {self.target_crs}"
+
+    def arrival_faults_sql(self, schema: str, input_table: str) -> sql.Composed | None:
+        faults = [
+            self._rows_where(schema, input_table, fault, reason)
+            for fault, reason in self._arrival_faults()
+        ]
         return first_faults(sql.SQL(" UNION ALL ").join(faults)) if faults else None
 
     def _lacks(self, fault: sql.SQL) -> sql.Composed:
@@ -156,24 +165,15 @@ class NormalizeCRSStep(VectorStep):
             geometry=geometry, fault=fault.format(geometry=geometry, box=column(BOX))
         )
 
-    @property
-    def _arrives_in_degrees(self) -> bool:
-        return self.crs is not None and self.crs.is_in_degrees
-
     def output_faults_sql(self, schema: str, output_table: str) -> sql.Composed:
-        return first_faults(self._not_finite(schema, output_table))
+        faults = self._rows_where(schema, output_table, _IS_NOT_FINITE, self._not_finite_reason)
+        return first_faults(faults)
 
-    def _not_finite(self, schema: str, table: str) -> sql.Composed:
-        reason = sql.Literal(f"has no finite coordinates in {self.target_crs}")
-        return self._rows_where(schema, table, _IS_NOT_FINITE, reason)
-
-    def _rows_where(
-        self, schema: str, table: str, condition: sql.SQL, reason: sql.Literal
-    ) -> sql.Composed:
+    def _rows_where(self, schema: str, table: str, condition: sql.SQL, reason: str) -> sql.Composed:
         geometry = column(self.geometry_column)
         return _ROWS_WHERE.format(
             rid=sql.Identifier(ROW_ID),
-            reason=sql.SQL("{}::text").format(reason),
+            reason=sql.SQL("{}::text").format(sql.Literal(reason)),
             geometry=geometry,
             table=sql.Identifier(schema, table),
             condition=condition.format(geometry=geometry, box=geometry),

@@ -45,9 +45,7 @@ def run_in_one_pass(
     one = one_pass(plan, schema, columns)
     if one is None:
         return None
-    step, source = plan[0].step, plan[0].input_table
-    found = execute(step.geometry_contract_sql(schema, source))
-    check_contract(schema, source, step.geometry_column, found)
+    _check_contract(plan[0], schema, execute)
     try:
         execute(one.create)
     except InputError:  # which rows, and why: the steps' own statements tell
@@ -69,8 +67,7 @@ def run_step(
         StepRefusedRowsError: rows cannot go through the step; they are named.
     """
     step, source, target = planned.step, planned.input_table, planned.output_table
-    found = execute(step.geometry_contract_sql(schema, source))
-    check_contract(schema, source, step.geometry_column, found)
+    _check_contract(planned, schema, execute)
     _refuse(execute, step.arrival_faults_sql(schema, source))
     if not _is_needed(planned, schema, execute):
         execute(step.keep_sql(schema, source, target))
@@ -85,6 +82,12 @@ def run_step(
         raise
     _refuse(execute, step.output_faults_sql(schema, target))
     return _measured(execute, step.measure_sql(schema, source, target))
+
+
+def _check_contract(planned: PlannedStep, schema: str, execute: Execute) -> None:
+    step, table = planned.step, planned.input_table
+    found = execute(step.geometry_contract_sql(schema, table))
+    check_contract(schema, table, step.geometry_column, found)
 
 
 def _measured(execute: Execute, measure: sql.Composed | None) -> StepOutcome:
