@@ -54,8 +54,10 @@ def transform_raster(platform: Platform, job: Job, item: InspectedRaster) -> Tra
 
 
 def _needed_bytes(item: InspectedRaster, options: CogOptions) -> int:
-    """An upper bound: a reprojected raster lies there uncompressed before it becomes a COG."""
-    return item.info.uncompressed_bytes * (2 if options.reprojects else 1)
+    """An upper bound: the COG, its overviews uncompressed before they are in it (a third), and a
+    reprojected raster uncompressed before it becomes a COG."""
+    pixels = item.info.uncompressed_bytes
+    return pixels * (2 if options.reprojects else 1) + pixels // 3
 
 
 def cog_options(recipe: RasterRecipe, item: InspectedRaster) -> CogOptions:

@@ -6,6 +6,7 @@ Reading the source's header is `raster_info`'s business; what a recipe asks for 
 from __future__ import annotations
 
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from libs.models import Bounds, Frozen, RasterShape
@@ -107,11 +108,14 @@ def _notes(info: RasterInfo, options: CogOptions) -> tuple[str, ...]:
 def _measured(
     gdal: GDAL, path: Path, work_dir: Path, about: str, notes: tuple[str, ...]
 ) -> CogResult:
-    info = gdal.info(path, "GTiff", work_dir=work_dir, about=about)
+    with ThreadPoolExecutor(1, "sha256") as aside:
+        hashing = aside.submit(sha256_of_file, path)
+        info = gdal.info(path, "GTiff", work_dir=work_dir, about=about)
+        sha256 = hashing.result()
     transform = GeoTransform.from_gdal(info.geotransform or (), about)
     return CogResult(
         path=path,
-        sha256=sha256_of_file(path),
+        sha256=sha256,
         size_bytes=path.stat().st_size,
         bounds=transform.bounds(*info.size),
         crs_wkt=info.coordinate_system.wkt if info.coordinate_system else "",

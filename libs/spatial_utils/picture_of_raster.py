@@ -50,7 +50,7 @@ def picture_of_cog(gdal: GDAL, path: Path, target: Path, work_dir: Path) -> Path
     colors = _colors(layers[:-1], chosen, valid)
     alpha = np.where(valid, 255, 0).astype(np.uint8)
     image = Image.fromarray(np.dstack([colors, alpha]), "RGBA")
-    image.save(target, "PNG", optimize=True)
+    image.save(target, "PNG")
     return target
 
 
