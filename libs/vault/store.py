@@ -185,7 +185,7 @@ class Vault:
                 metadata=dict(metadata),
                 progress=upload.Progress(progress) if progress else None,
                 part_size=upload.part_size(size),
-                num_parallel_uploads=1,
+                num_parallel_uploads=upload.PARTS_AT_ONCE,
             )
         return upload.info_of_written(bucket, key, written, size, metadata)
 
