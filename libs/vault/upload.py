@@ -14,7 +14,7 @@ from libs.vault.objects import ObjectInfo
 PART_BYTES = 16 * 2**20
 """Of a multipart upload; as many parts as are sent at once are in memory, and the one read next."""
 PARTS_AT_ONCE = 2
-"""1.2 GB into the embedded store, on two cores: 3.6 to 5.5 s with two, 5.9 to 7.3 s with one, and three
+"""1.2 GB into the embedded store, on two cores: 3.6 to 5.5 s with two, 5.9 to 7.3 s with one; three
 are no faster."""
 MAX_PARTS = 10_000
 """S3's limit."""
