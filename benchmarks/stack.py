@@ -18,6 +18,18 @@ RECIPES = Path(__file__).parent / "recipes"
 """Built-in ones, and one that reprojects a raster."""
 
 
+def bucket_login(settings: Settings) -> dict[str, str]:
+    """The uploader's, as the environment of `contenders.buckets`."""
+    vault, login = settings.vault, settings.uploader
+    return {
+        "BENCH_ENDPOINT": vault.endpoint,
+        "BENCH_IS_SECURE": str(vault.secure).lower(),
+        "AWS_REGION": vault.region,
+        "AWS_ACCESS_KEY_ID": login.access_key,
+        "AWS_SECRET_ACCESS_KEY": login.secret_key.get_secret_value(),
+    }
+
+
 @dataclass(frozen=True)
 class BenchStack:
     """A running stack of stores."""

@@ -52,17 +52,21 @@ class User:
     def upload(self, source: Source) -> tuple[str, bytes]:
         """Upload a file; returns the key and the body of the manifest that is to follow it."""
         name = f"bench-{uuid.uuid4().hex[:8]}"
-        file = f"{name}/{source.path.name}"
-        self.vault.put_file(
-            self.bucket, file, source.path, metadata={}, content_type="application/octet-stream"
-        )
+        uri = self.put(source.path, f"{name}/{source.path.name}")
         body = {
             "batch_id": name, "uploader": "benchmark@example.org", "intent": source.intent,
-            "files": [{"path": f"s3://{self.bucket}/{file}", "type": source.kind,
+            "files": [{"path": uri, "type": source.kind,
                        "format": source.driver, "crs": source.crs}],
             "metadata": {"project": name, "description": "A benchmark"},
         }  # fmt: skip
         return f"manifests/{name}.json", json.dumps(body).encode()
+
+    def put(self, path: Path, key: str) -> str:
+        """Upload a file that belongs to no manifest yet; returns its URI."""
+        self.vault.put_file(
+            self.bucket, key, path, metadata={}, content_type="application/octet-stream"
+        )
+        return f"s3://{self.bucket}/{key}"
 
     def put_manifest(self, key: str, body: bytes) -> None:
         """Say that all is there: from now on the platform is at work."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from benchmarks.ours import run_batch
 from benchmarks.real_data import CRS as REAL_CRS
 from benchmarks.real_data import Package, write_countries
 from benchmarks.rounds import OURS, Round, in_turn
-from benchmarks.stack import BenchStack
+from benchmarks.stack import BenchStack, bucket_login
 from benchmarks.user import Source
 from benchmarks.vector_data import CRS, write_features
 
@@ -37,6 +38,8 @@ class Job:
 
     stack: BenchStack
     source: Path
+    source_uri: str
+    """The same file in a bucket, from which the contenders fetch it."""
     crs: str
     folder: Path
 
@@ -67,13 +70,17 @@ def ours(job: Job) -> Measured:
 
 def geopandas(job: Job) -> Measured:
     """The whole data in memory."""
-    return _script(job, "geopandas", [sys.executable, "-m", "benchmarks.contenders.geopandas_job"])
+    return _script(job, "geopandas", _python("geopandas_job"), has_gate=True)
 
 
 def duckdb(job: Job) -> Measured:
     """One statement."""
-    command = [sys.executable, "-m", "benchmarks.contenders.duckdb_job", job.crs]
-    return _script(job, "duckdb", command)
+    return _script(job, "duckdb", [*_python("duckdb_job"), job.crs], has_gate=True)
+
+
+def duckdb_checked(job: Job) -> Measured:
+    """With hashes, checks of validity, and Hilbert order, as ours has them."""
+    return _script(job, "duckdb_checked", [*_python("duckdb_checked_job"), job.crs], has_gate=True)
 
 
 def ogr2ogr_postgis(job: Job) -> Measured:
@@ -97,13 +104,19 @@ def ogr2ogr_postgis(job: Job) -> Measured:
 def gpio_convert(job: Job) -> Measured:
     """Does less: it neither reprojects nor simplifies, it only writes GeoParquet well."""
     gpio = str(Path(sys.executable).parent / "gpio")
-    home = make_home(job.folder / "home")
-    return _script(job, "gpio_convert", [gpio, "convert"], environment={"HOME": str(home)})
+    home, target = make_home(job.folder / "home"), job.result("gpio_convert")
+    target.unlink(missing_ok=True)
+    return measure(
+        [gpio, "convert", str(job.source), str(target)],
+        folders=[],
+        environment={"HOME": str(home)},
+    )
 
 
 CONTENDERS: dict[str, Callable[[Job], Measured]] = {
     OURS: ours,
     "duckdb": duckdb,
+    "duckdb_checked": duckdb_checked,
     "geopandas": geopandas,
     "ogr2ogr_postgis": ogr2ogr_postgis,
     "gpio_convert": gpio_convert,
@@ -114,7 +127,9 @@ DOES_LESS = frozenset({"gpio_convert"})
 def run(stack: BenchStack, folder: Path, cases: Sequence[Case], rounds: int) -> Iterator[Round]:
     """Yields each turn as it ends. Raises `DisagreementError` where results differ."""
     for case in cases:
-        job = Job(stack, case.make(folder), case.crs, folder)
+        source = case.make(folder)
+        uri = stack.user.put(source, f"sources/{source.name}")
+        job = Job(stack, source, uri, case.crs, folder)
         yield from in_turn(case.name, job, CONTENDERS, rounds)
         mine = contents(job.result(OURS))
         for name in CONTENDERS:
@@ -122,22 +137,33 @@ def run(stack: BenchStack, folder: Path, cases: Sequence[Case], rounds: int) -> 
                 require_agreement(name, mine, contents(job.result(name)))
 
 
+def _python(module: str) -> list[str]:
+    return [sys.executable, "-m", f"benchmarks.contenders.{module}"]
+
+
 def _script(
     job: Job,
     name: str,
     command: list[str],
     *,
+    has_gate: bool = False,
     servers: list[int] | None = None,
     folders: list[Path] | None = None,
     environment: dict[str, str] | None = None,
 ) -> Measured:
-    scratch = job.folder / "scratch"
-    scratch.mkdir(exist_ok=True)
-    target = job.result(name)
-    target.unlink(missing_ok=True)
-    return measure(
-        [*command, str(job.source), str(target)],
-        folders=[scratch, *(folders or [])],
-        server_pids=servers or [],
-        environment={"TMPDIR": str(scratch), **(environment or {})},
-    )
+    """From a bucket to a bucket; then, not measured, the result is fetched to be compared."""
+    user, key = job.stack.user, f"results/{name}.parquet"
+    with tempfile.TemporaryDirectory(dir=job.folder) as scratch:
+        measured = measure(
+            [*command, job.source_uri, f"s3://{user.bucket}/{key}"],
+            folders=[Path(scratch), *(folders or [])],
+            server_pids=servers or [],
+            environment={
+                "TMPDIR": scratch,
+                **bucket_login(job.stack.settings),
+                **(environment or {}),
+            },
+            has_gate=has_gate,
+        )
+    user.download(user.bucket, key, job.result(name))
+    return measured
