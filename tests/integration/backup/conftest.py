@@ -183,11 +183,14 @@ def rehearsal(source, raster_batch, tmp_path_factory):
         for worker in workers:
             worker.next()
         raster_batch()
-        query = {"state": "committed"}
-        before = {item["_id"]: item for item in source.stores.ledger["assets"].find(query)}
+        assets, query = source.stores.ledger["assets"], {"state": "committed"}
+        before = {item["_id"]: item for item in assets.find(query)}
         report = take_backup(source.settings, folder)
-        for worker in workers:
-            worker.next()
+        there = assets.count_documents(query)
+        # What a worker said may be of before the backup.
+        while assets.count_documents(query) == there:
+            for worker in workers:
+                worker.next()
         later = take_backup(source.settings, folder)
         for worker in workers:
             worker.finish()
