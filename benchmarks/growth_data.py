@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from libs.ledger import Ledger
 from libs.ledger.codec import encode
+from libs.ledger.listing import rung_of
 from libs.models import Asset, Batch, Dataset, Document, Run
 
 INSERT_AT_ONCE = 200
@@ -72,8 +73,9 @@ def copy_of(template: Template, number: int, age: int = 0) -> Copy:
                     "ended_at": run.started_at + later}
         ),
         Dataset(
-            id=dataset_id, last_version=version + 1, current_version=version + 1,
-            current_asset_id=mark[:32], updated_at=asset.reserved_at + later,
+            id=dataset_id, rung=rung_of(dataset_id), last_version=version + 1,
+            current_version=version + 1, current_asset_id=mark[:32],
+            updated_at=asset.reserved_at + later,
         )
         if version + 1 == VERSIONS_OF_A_DATASET
         else None,

@@ -16,6 +16,7 @@ from libs.faultpoints import Point, reach
 from libs.ledger.codec import BsonDocument, encode, to_bson
 from libs.ledger.documents import NOW, Write, literal
 from libs.ledger.errors import LeaseLostError, MissingDocumentError, ReservationError
+from libs.ledger.listing import rung_of
 from libs.ledger.protocol import BatchProtocol, ending, held_by, pending_of
 from libs.models import (
     Asset,
@@ -158,6 +159,7 @@ class CommitProtocol(BatchProtocol):
 
     def _next_version(self, session: ClientSession, dataset_id: str) -> tuple[int, datetime]:
         raised = {
+            "rung": rung_of(dataset_id),
             "last_version": {"$add": [{"$ifNull": ["$last_version", 0]}, 1]},
             "current_version": {"$ifNull": ["$current_version", None]},
             "current_asset_id": {"$ifNull": ["$current_asset_id", None]},

@@ -21,6 +21,7 @@ from libs.ledger.codec import BsonDocument
 from libs.ledger.documents import NOW, literal
 from libs.ledger.errors import NAMESPACE_EXISTS, ledger_errors
 from libs.ledger.level import Level
+from libs.ledger.listing import rung_of
 from libs.ledger.migration_lock import LEASE_S, PATIENCE_S, MigrationLock
 from libs.ledger.reshape import Change, require_fit, rewrite
 from libs.ledger.schema import validator
@@ -66,6 +67,7 @@ INDEXES = (
     # The embedded ledger answers a range of `_id` from no index but one that begins with it.
     Index("batches", (("_id", 1), ("state", 1))),
     Index("datasets", (("_id", 1), ("current_version", 1))),
+    Index("datasets", (("rung", 1), ("_id", 1))),
     Index("audits", (("bytes_verified", 1), ("ended_at", -1))),
     Index("runs", (("ended_at", 1),)),
     Index("runs", (("batch", 1), ("started_at", -1))),
@@ -108,6 +110,10 @@ def _in_each(path: Sequence[str], **new: object) -> Change:
     return change
 
 
+def _on_its_rung(dataset: BsonDocument) -> BsonDocument:
+    return {"rung": rung_of(str(dataset["_id"])), **dataset}
+
+
 def _in_turn(changes: Sequence[Change]) -> Change:
     return lambda document: reduce(lambda now, change: change(now), changes, document)
 
@@ -128,6 +134,8 @@ STEPS: tuple[Step, ...] = (
             )
         },
     ),
+    # Until then, each listing of datasets read all of them in the embedded ledger.
+    Step("004_rungs", {"datasets": _on_its_rung}),
 )
 
 

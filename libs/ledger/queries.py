@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from libs.ledger.codec import encode
 from libs.ledger.connection import Connection
 from libs.ledger.documents import Filter
+from libs.ledger.listing import BEYOND_IDS, FIRST_ID, in_order
 from libs.models import Asset, AssetState, Batch, BatchState, Dataset, ManifestUpload
 
 COMMITTED = {"state": {"$eq": AssetState.COMMITTED.value}}
@@ -52,18 +54,23 @@ class Queries(Connection):
         return found if found is not None and _is_committed(found) else None
 
     def current_assets(
-        self, project: str | None = None, limit: int = 100, skip: int = 0
+        self, project: str | None = None, limit: int = 100, after: str | None = None
     ) -> tuple[Asset, ...]:
-        """The highest committed version of each dataset (of a project), by dataset id."""
-        query: dict[str, object] = {"current_asset_id": {"$ne": None}}
-        if project is not None:
-            # "0" is the character after "/": all ids that begin with `<project>/`.
-            query["_id"] = {"$gte": f"{project}/", "$lt": f"{project}0"}
-        datasets = self.datasets.find(query, [("_id", 1)], skip=skip, limit=limit)
-        ids = [dataset.current_asset_id for dataset in datasets]
+        """The highest committed version of each dataset (of a project), by dataset id.
+
+        `after`: of the datasets behind that id only, for the next page.
+        """
+        # "0" is the character after "/": all ids that begin with `<project>/`.
+        start, end = (FIRST_ID, BEYOND_IDS) if project is None else (f"{project}/", f"{project}0")
+        if after is not None:
+            # "-" is the first character that an id may go on with.
+            start = max(start, f"{after}-")
+        datasets = in_order(self.datasets, start, end, limit)
+        published = (it.current_asset_id for it in datasets if it.current_asset_id is not None)
+        ids = list(islice(published, limit))
         current = self.assets.find({"_id": {"$in": ids}})
         found = {asset.id: asset for asset in current if _is_committed(asset)}
-        return tuple(found[id_] for id_ in ids if id_ is not None and id_ in found)
+        return tuple(found[id_] for id_ in ids if id_ in found)
 
     def versions(self, dataset_id: str) -> tuple[Asset, ...]:
         """The committed versions of a dataset, the highest first."""

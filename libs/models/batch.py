@@ -107,6 +107,8 @@ class Dataset(Document):
     """A document of the `datasets` collection: the version counter."""
 
     id: DatasetId = Field(alias="_id")
+    rung: int = Field(ge=0)
+    """Its place in the skip list by which the ledger lists datasets; from the id alone."""
     last_version: int = Field(ge=0)
     """The highest version ever given out."""
     current_version: int | None = None

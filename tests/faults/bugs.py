@@ -79,6 +79,7 @@ def version_read_then_added() -> None:
     """The next version is read in one statement and written in another, outside the transaction."""
     from libs.ledger.commit import CommitProtocol
     from libs.ledger.documents import NOW
+    from libs.ledger.listing import rung_of
 
     def next_version(self: CommitProtocol, _session: object, dataset_id: str) -> tuple:
         import time
@@ -91,6 +92,7 @@ def version_read_then_added() -> None:
             [
                 {
                     "$set": {
+                        "rung": rung_of(dataset_id),
                         "last_version": version,
                         "current_version": {"$ifNull": ["$current_version", None]},
                         "current_asset_id": {"$ifNull": ["$current_asset_id", None]},

@@ -121,16 +121,21 @@ def test_documents_of_an_older_shape_are_brought_up_to_date(rehearsal, target, t
     shutil.copytree(rehearsal.folder, folder)
     backup = newest(folder)
     runs = [without(item, "worker") for item in lines(backup / "runs.jsonl")]
+    datasets = lines(backup / "datasets.jsonl")
+    rungs = {item["_id"]: int(item["rung"]["$numberInt"]) for item in datasets}
+    assert rungs
     first = [without(item, "release") for item in lines(backup / "migrations.jsonl")][:1]
-    rewrite(backup, {"runs": runs, "migrations": first})
+    older = {"datasets": [without(item, "rung") for item in datasets]}
+    rewrite(backup, {"runs": runs, "migrations": first, **older})
     with target.platform() as platform:
         report = restore_backup(platform, folder, Wishes())
-        assert report.migrations == ("002_workers", "003_shared_steps")
+        assert report.migrations == ("002_workers", "003_shared_steps", "004_rungs")
         assert not audit(platform, repair=False).findings
     restored = target.collection("runs").values()
     assert len(restored) == len(runs) and all(item["worker"] is None for item in restored)
     applied = target.collection("migrations")
-    assert sorted(applied) == ["001_first_shape", "002_workers", "003_shared_steps"]
+    assert sorted(applied) == ["001_first_shape", *report.migrations]
+    assert {key: it["rung"] for key, it in target.collection("datasets").items()} == rungs
     validators = {it["name"]: it["options"] for it in target.stores.ledger.list_collections()}
     assert validators["runs"]["validationLevel"] == "strict"
 

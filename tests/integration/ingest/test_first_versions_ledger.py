@@ -60,7 +60,7 @@ def test_the_first_versions_ledger_is_read_listed_audited_and_given_a_next_versi
     from libs.audit import audit
 
     ledger = old_platform.ledger
-    assert ledger.migrate() == ("002_workers", "003_shared_steps")
+    assert ledger.migrate() == ("002_workers", "003_shared_steps", "004_rungs")
     assert [asset.version for asset in ledger.versions("first-shape/places")] == [2, 1]
     (current,) = ledger.current_assets("first-shape", limit=10)
     assert current.version == 2

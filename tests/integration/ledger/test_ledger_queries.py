@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from libs.ledger import Ledger
-from libs.models import Asset, Batch
+from libs.ledger.codec import encode
+from libs.ledger.listing import rung_of
+from libs.models import Asset, Batch, Dataset
 
 pytestmark = pytest.mark.integration
 
@@ -40,12 +42,30 @@ def test_current_assets_are_of_one_project_and_come_in_pages(
     newer = publish("second", "A/y")
     assert [a.dataset_id for a in ledger.current_assets()] == sorted(datasets)
     assert ledger.current_assets("A") == (assets["A/x"], newer, assets["A/z"])
-    assert ledger.current_assets("A", limit=1, skip=1) == (newer,)
+    assert ledger.current_assets("A", limit=1, after="A/x") == (newer,)
+    assert ledger.current_assets(after="A/x", limit=9) == tuple(
+        assets.get(name) if name != "A/y" else newer for name in ("A/y", "A/z", "A0/x", "AB/x")
+    )
+    assert ledger.current_assets("A", after="A/z") == ledger.current_assets("A", after="B") == ()
     assert ledger.current_assets("") == ()
     assert ledger.versions("A/y") == (newer, assets["A/y"])
     ids = sorted([newer.id, *(asset.id for asset in assets.values())])
     assert [asset.id for asset in ledger.committed_assets()] == ids
     assert ledger.asset(newer.id) == ledger.asset_by_key(newer.s3_key) == newer
+
+
+def test_datasets_without_a_published_version_are_passed_over_however_many_they_are(
+    ledger: Ledger, publish: Callable[[str, str], Asset]
+) -> None:
+    names = [f"A/reserved-{number}" for number in range(300)]
+    moment = ledger.server_now()
+    reserved = [
+        Dataset(id=name, rung=rung_of(name), last_version=1, updated_at=moment) for name in names
+    ]
+    ledger.database["datasets"].insert_many([encode(it) for it in reserved])
+    first, second = publish("first", "A/x"), publish("second", "A/y")
+    assert ledger.current_assets("A", limit=1) == (first,)
+    assert ledger.current_assets(limit=5) == (first, second)
 
 
 def test_pages_of_any_size_hold_each_asset_once(

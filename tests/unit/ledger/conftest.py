@@ -242,9 +242,10 @@ def every_kind() -> list[Document]:
         *map(batch, BatchState),
         *runs,
         Run(id=RUN, manifest_key="manifests/b.json", started_at=MOMENT),
-        Dataset(id="A/b", last_version=0, updated_at=MOMENT),
+        Dataset(id="A/b", rung=0, last_version=0, updated_at=MOMENT),
         Dataset(
             id="A/b",
+            rung=2,
             last_version=2**31,
             current_version=2,
             current_asset_id="f" * 32,
