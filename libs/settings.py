@@ -109,7 +109,7 @@ class EtlSettings(BaseSettings):
     reader_cpu_s: int = Field(default=3600, ge=1, description="CPU seconds of a reader process")
     reader_timeout_s: int = Field(default=3600, ge=1, description="wall seconds of a reader")
     row_group_rows: int = Field(default=20_000, ge=1000)
-    zstd_level: int = Field(default=3, ge=1, le=22)
+    zstd_level: int = Field(default=2, ge=1, le=22)
     workers: int = Field(default=2, ge=1, description="CPU cores one run may use")
     worker_name: str = Field(default="", description="this machine; default: its host name")
     sensor_interval_s: int = Field(default=2, ge=1)

@@ -60,7 +60,7 @@ def write_geoparquet(
     schema: pa.Schema,
     crs: CRS | None,
     row_group_rows: int = 20_000,
-    zstd_level: int = 3,
+    zstd_level: int = 2,
 ) -> GeoParquetResult:
     """Write one file; when it fails, none is left behind. An empty stream gives a valid file.
 

@@ -9,7 +9,7 @@ from psycopg import sql
 from pydantic import Field
 
 from libs.transformations.measures import Change, Compared, change_sql
-from libs.transformations.row_wise import RowWise
+from libs.transformations.row_wise import IS_PLAIN, RowWise
 from libs.transformations.step import VectorStep
 from libs.transformations.tables import Rewrite, column, create_table_as
 
@@ -83,8 +83,10 @@ class LineariseCurvesStep(VectorStep):
 
     def row_wise(self) -> RowWise:
         geometry = column(self.geometry_column)
-        ordinary = sql.SQL("NOT ({} OR {})").format(
-            _CURVED.format(geometry=geometry), _FACETED.format(geometry=geometry)
+        ordinary = sql.SQL("{} OR NOT ({} OR {})").format(
+            IS_PLAIN.format(geometry=geometry),
+            _CURVED.format(geometry=geometry),
+            _FACETED.format(geometry=geometry),
         )
         return RowWise(arrives=ordinary)
 

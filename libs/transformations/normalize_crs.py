@@ -13,7 +13,7 @@ from libs.transformations.binding import BoundCRS, default_srid
 from libs.transformations.errors import UnboundCrsError
 from libs.transformations.faults import first_faults
 from libs.transformations.measures import Compared, totals_sql
-from libs.transformations.row_wise import BOX, RowWise
+from libs.transformations.row_wise import BOX, IS_PLAIN, RowWise
 from libs.transformations.step import VectorStep
 from libs.transformations.tables import ROW_ID, Rewrite, column, create_table_as
 
@@ -33,6 +33,13 @@ _IS_NOT_FINITE = sql.SQL(
     " AND ST_Length(ST_LineFromMultiPoint(ST_Points({geometry}))) IN ('NaN', 'Infinity')))"
 )
 """Lengths tell of every vertex, where a bounding box may pass over one that is no number."""
+
+_IS_FINITE = sql.SQL(
+    "CASE WHEN {is_plain} THEN ST_XMax({box}) - ST_XMin({box}) + ST_YMax({box}) - ST_YMin({box})"
+    " + ST_Length({geometry}) + ST_Perimeter({geometry}) < 'Infinity' ELSE {otherwise} END"
+)
+"""The same in one comparison: NaN and infinity go through sums, and PostgreSQL's NaN is larger than
+infinity. Where a sum is too large for a number, the statement ends: not ordinary, either."""
 
 _IS_NO_PLACE = sql.SQL(
     "(ST_YMin({box}) < -90.0001 OR ST_YMax({box}) > 90.0001"
@@ -131,7 +138,7 @@ class NormalizeCRSStep(VectorStep):
         return RowWise(
             arrives=sql.SQL(" AND ").join(arrives) if arrives else None,
             rewrite=None if self._is_there_already else Rewrite(self._transformed()),
-            leaves=None if self._is_there_already else self._lacks(_IS_NOT_FINITE),
+            leaves=None if self._is_there_already else self._is_finite(),
         )
 
     def measure_sql(self, schema: str, input_table: str, output_table: str) -> sql.Composed:
@@ -163,6 +170,15 @@ class NormalizeCRSStep(VectorStep):
         geometry = column(self.geometry_column)
         return _ORDINARY.format(
             geometry=geometry, fault=fault.format(geometry=geometry, box=column(BOX))
+        )
+
+    def _is_finite(self) -> sql.Composed:
+        geometry = column(self.geometry_column)
+        return _IS_FINITE.format(
+            is_plain=IS_PLAIN.format(geometry=geometry),
+            geometry=geometry,
+            box=column(BOX),
+            otherwise=self._lacks(_IS_NOT_FINITE),
         )
 
     def output_faults_sql(self, schema: str, output_table: str) -> sql.Composed:

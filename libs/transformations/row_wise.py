@@ -11,6 +11,12 @@ from libs.transformations.tables import Rewrite
 
 BOX = "__box"
 
+IS_PLAIN = sql.SQL(
+    "ST_GeometryType({geometry})"
+    " IN ('ST_Polygon', 'ST_MultiPolygon', 'ST_LineString', 'ST_MultiLineString', 'ST_Point')"
+)
+"""What nearly every row is. A condition may ask this first, and more only of the others."""
+
 
 @dataclass(frozen=True)
 class RowWise:

@@ -136,6 +136,11 @@ def test_simplifying_where_no_transform_is_needed(workbench) -> None:
         "POINT(NaN 5000000)",
         LineString([(500_000, 5_000_000), (np.inf, 5_000_010), (500_020, 5_000_020)]),
         "POINT(1e300 1e300)",
+        "POLYGON((500000 5000000,500100 5000100,NaN 5000050,500100 5000000,500000 5000000))",
+        "MULTILINESTRING((500000 5000000,500100 5000100),(500000 5000000,500100 NaN))",
+        "MULTIPOINT(500000 5000000,NaN 5000000,500020 5000000)",
+        "GEOMETRYCOLLECTION(POINT(500000 5000000),POINT(500000 NaN),POINT(500010 5000000))",
+        "GEOMETRYCOLLECTION(CIRCULARSTRING(500000 5000000,500010 5000010,500020 5000000))",
     ],
 )
 def test_one_row_that_is_not_ordinary_leaves_all_as_it_was(workbench, row) -> None:
@@ -146,6 +151,19 @@ def test_one_row_that_is_not_ordinary_leaves_all_as_it_was(workbench, row) -> No
     assert run_in_one_pass(plan, name, COLUMNS, workbench.execute) is None
     assert workbench.columns("processed") == []
     assert workbench.column("rid", "raw_data") == list(range(201))
+
+
+def test_points_in_company_and_collections_are_ordinary_too(workbench) -> None:
+    place = Point(500_000, 5_000_000)
+    company = shapely.MultiPoint([place, (500_010, 5_000_010)])
+    line = LineString([place, (500_500, 5_000_000), (501_000, 5_000_001)])
+    collection = shapely.GeometryCollection([place, line])
+    workbench.load([company, shapely.MultiLineString([line]), collection, shapely.MultiPoint()])
+    (quick_rows, quick), (slow_rows, slow) = both_ways(
+        workbench, planned(workbench, built_in("ingest_vector"))
+    )
+    assert (quick_rows, quick) == (slow_rows, slow)
+    assert len(quick_rows) == 4
 
 
 def test_a_place_beyond_the_earth_is_not_ordinary(workbench) -> None:
