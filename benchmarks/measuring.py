@@ -58,6 +58,7 @@ def measure(
     """
     watched, servers = list(folders), [psutil.Process(pid) for pid in server_pids]
     sampler = _Sampler(servers, watched)
+    os.sync()  # else the first one waits for the disk to take what was written before
     cpu_before = _cpu_of_children()
     started = time.monotonic()
     gate = {"BENCH_GATE": "1"} if has_gate else {}

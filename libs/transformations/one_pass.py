@@ -30,7 +30,7 @@ from libs.transformations.tables import (
 )
 
 _PLACE, _AREA_BEFORE, _AREA_AFTER = "__place", "__area_before", "__area_after"
-_VERTICES, _IS_EMPTY = "__vertices_{}", "__is_empty_{}"
+_VERTICES = "__vertices_{}"
 
 _RAW = sql.SQL("(SELECT *, ctid AS {place} FROM {table}) AS t")
 _LAYER = sql.SQL("(SELECT {columns} FROM {source} WHERE {condition} OFFSET '0') AS t")
@@ -41,12 +41,12 @@ _ORDINARY = sql.SQL(
 
 _VERTICES_OF = sql.SQL("coalesce(ST_NPoints({geometry}), 0)")
 _BOX_OF = sql.SQL("Box3D({})")
-_IS_EMPTY_OF = sql.SQL("coalesce(ST_IsEmpty({geometry}), true)")
 
 _JOINED = sql.SQL(
     "{table} AS p, LATERAL (SELECT {place} AS place, {vertices_before} AS vertices,"
-    " {empty_before} AS is_empty, {area_before} AS area) AS a, LATERAL (SELECT p.ctid AS place,"
-    " {vertices_after} AS vertices, {empty_after} AS is_empty, {area_after} AS area) AS b"
+    " {vertices_before} = 0 AS is_empty, {area_before} AS area) AS a, LATERAL (SELECT p.ctid"
+    " AS place, {vertices_after} AS vertices, {vertices_after} = 0 AS is_empty,"
+    " {area_after} AS area) AS b"
 )
 
 
@@ -101,7 +101,7 @@ class _Way:
         self._tables = replace(self._tables, crs=planned.step.crs)
         self._measures_areas = row.change is not None
         before = self._recomputed()
-        self._stop(self._facts_before())
+        self._stop(self._facts_now(_AREA_BEFORE))
         self._go_on(row.rewrite)
         if row.leaves is not None:
             self._conditions.append(row.leaves)
@@ -111,7 +111,7 @@ class _Way:
 
     def create(self) -> sql.Composed:
         """The statement, once the row has been through all steps."""
-        self._stop(self._facts_after())
+        self._stop(self._facts_now(_AREA_AFTER))
         columns = [*map(column, (*self._carried, *self._facts)), self._geometry]
         return create_table(self._tables.output, columns, self._source)
 
@@ -145,24 +145,13 @@ class _Way:
         )
         self._rewrites.append(rewrite)
 
-    def _facts_before(self) -> dict[str, sql.Composable]:
-        facts = self._counts()
+    def _facts_now(self, area: str) -> dict[str, sql.Composable]:
+        """What the measures need of the geometry as it is now; `area`: under which name its area."""
+        vertices = _VERTICES_OF.format(geometry=self._geometry)
+        facts: dict[str, sql.Composable] = {_VERTICES.format(len(self._rewrites)): vertices}
         if self._measures_areas:
-            facts[_AREA_BEFORE] = self._area()
+            facts[area] = self._area()
         return facts
-
-    def _facts_after(self) -> dict[str, sql.Composable]:
-        facts = self._counts()
-        if self._measures_areas:
-            facts[_AREA_AFTER] = self._area()
-        return facts
-
-    def _counts(self) -> dict[str, sql.Composable]:
-        state = len(self._rewrites)
-        return {
-            _VERTICES.format(state): _VERTICES_OF.format(geometry=self._geometry),
-            _IS_EMPTY.format(state): _IS_EMPTY_OF.format(geometry=self._geometry),
-        }
 
     def _area(self) -> sql.Composed:
         return area_m2(self._geometry, self._tables.crs, column(BOX))
@@ -175,8 +164,6 @@ class _Way:
             "place": _PLACE,
             "vertices_before": _VERTICES.format(after - 1),
             "vertices_after": _VERTICES.format(after),
-            "empty_before": _IS_EMPTY.format(after - 1),
-            "empty_after": _IS_EMPTY.format(after),
             "area_before": areas[0],
             "area_after": areas[1],
         }
