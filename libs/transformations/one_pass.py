@@ -146,7 +146,7 @@ class _Way:
         self._rewrites.append(rewrite)
 
     def _facts_now(self, area: str) -> dict[str, sql.Composable]:
-        """What the measures need of the geometry as it is now; `area`: under which name its area."""
+        """What the measures need of the geometry as it is now, its area under the name `area`."""
         vertices = _VERTICES_OF.format(geometry=self._geometry)
         facts: dict[str, sql.Composable] = {_VERTICES.format(len(self._rewrites)): vertices}
         if self._measures_areas:
