@@ -1,4 +1,4 @@
-"""The raster job, in turn with the bare GDAL command of the same options: GeoTIFF to COG."""
+"""The raster job, in turn with the best bare GDAL commands of the same options: GeoTIFF to COG."""
 
 from __future__ import annotations
 
@@ -23,13 +23,12 @@ _COMMON = ["BLOCKSIZE=512", "NUM_THREADS=ALL_CPUS", "OVERVIEW_RESAMPLING=AVERAGE
 _BYTES = ["COMPRESS=DEFLATE", "LEVEL=6", "PREDICTOR=STANDARD", *_COMMON]
 _FLOATS = ["COMPRESS=ZSTD", "LEVEL=9", "PREDICTOR=FLOATING_POINT", *_COMMON]
 _TRANSLATE = ["gdal_translate", "-q", "-of", "COG"]
-_WARP = ["gdalwarp", "-q", "-of", "COG", "-t_srs", "EPSG:4326", "-r", "bilinear",
-         "-dstnodata", "nan", "-multi", "-wo", "NUM_THREADS=ALL_CPUS", "-wm", "512"]  # fmt: skip
+_WARP = ["bash", str(Path(__file__).parent / "contenders" / "warp_job.sh")]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of raster, what is done with it, and the command that does so without us."""
+    """A kind of raster, what is done with it, and the best command that does so without us."""
 
     write: Callable[[Path, int], Path]
     intent: str
@@ -40,7 +39,7 @@ class Kind:
 
     def bare(self, source: Path, target: Path) -> list[str]:
         options = [word for option in self.options for word in ("-co", option)]
-        return [*self.command, *options, str(source), str(target)]
+        return [*self.command, str(source), str(target), *options]
 
 
 KINDS = {
@@ -70,7 +69,7 @@ def ours(job: Job) -> Measured:
 
 
 def bare_gdal(job: Job) -> Measured:
-    """One command, from a local file to a local file."""
+    """From a local file to a local file."""
     target = job.result(BARE)
     target.unlink(missing_ok=True)
     scratch = job.folder / "scratch"
