@@ -1,8 +1,8 @@
 """Datasets in the order of their ids, a few at a time; which of them is not its business.
 
 The embedded ledger walks through all that a question covers, however few are wanted, so a question
-must not cover many. It is a skip list: by the hash of their ids one dataset of 32 stands on rung 1,
-and one of 1,024 on rung 2. The few on the higher rungs tell how far a question has to reach.
+must not cover many. It is a skip list: by the hash of their ids one dataset of 16 stands on rung 1,
+one of 256 on rung 2, one of 4,096 on rung 3. Those few tell how far a question has to reach.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from libs.ledger.documents import Documents, Filter
 from libs.models import Dataset
 
-SPACING = 32
+SPACING = 16
 """One dataset of so many stands on the next rung."""
-TOP_RUNG = 2
+TOP_RUNG = 3
 FIRST_ID, BEYOND_IDS = "", "~"
 """Every dataset id lies between these two."""
 

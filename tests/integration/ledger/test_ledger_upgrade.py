@@ -54,9 +54,9 @@ def steps_of(asset: dict[str, Any]) -> tuple[list[dict[str, Any]], ...]:
 
 
 def rung_by_hand(dataset_id: str) -> int:
-    """How many groups of five zero bits end the first eight bytes of the id's SHA-256, up to 2."""
-    bits = f"{int(hashlib.sha256(dataset_id.encode()).hexdigest()[:16], 16):064b}"
-    return next((n for n in (2, 1) if bits.endswith("00000" * n)), 0)
+    """How many zeros end the first 16 hexadecimal digits of the id's SHA-256, up to 3."""
+    digits = hashlib.sha256(dataset_id.encode()).hexdigest()[:16]
+    return min(3, len(digits) - len(digits.rstrip("0")))
 
 
 def documents(ledger: Ledger) -> dict[str, dict[object, dict[str, Any]]]:
