@@ -9,7 +9,6 @@ from libs.ingest.raster_work import write_raster
 from libs.ingest.stages import each, running
 from libs.ingest.values import (
     EjectedAsset,
-    FileJob,
     Job,
     StageOutput,
     TransformedFile,
@@ -34,7 +33,7 @@ def eject(platform: Platform, done: StageOutput[TransformedFile]) -> StageOutput
         return write_vector(platform, job, item)
 
     with running(platform, job, Stage.EJECT) as note:
-        written: StageOutput[WrittenAsset] = each(done, _work_of, act, Point.FILE_WRITTEN)
+        written: StageOutput[WrittenAsset] = each(done, act, Point.FILE_WRITTEN)
         assets = _reserve(platform, job, [item.draft for item in written.items])
         reach(Point.RESERVED)
         ejected = tuple(
@@ -46,11 +45,6 @@ def eject(platform: Platform, done: StageOutput[TransformedFile]) -> StageOutput
         size = sum(asset.size_bytes for asset in assets)
         note.detail = f"{len(ejected)} object(s), {size:,} bytes in the lake"
     return StageOutput(job=job, items=ejected, skipped=written.skipped)
-
-
-def _work_of(item: TransformedFile) -> FileJob:
-    source = item.inspected if isinstance(item, TransformedRaster) else item.loaded
-    return source.fetched.work
 
 
 def _reserve(platform: Platform, job: Job, drafts: list[AssetDraft]) -> tuple[Asset, ...]:

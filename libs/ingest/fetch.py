@@ -24,10 +24,7 @@ def fetch(platform: Platform, received: StageOutput[FileJob]) -> StageOutput[Fet
         require_room(platform.limits, total)
         run_id = received.job.run_id
         fetched = each(
-            received,
-            lambda item: item,
-            lambda item: _fetch_file(platform, run_id, item),
-            Point.FILE_FETCHED,
+            received, lambda item: _fetch_file(platform, run_id, item), Point.FILE_FETCHED
         )
         note.detail = f"{len(fetched.items)} file(s), {total:,} bytes"
     return fetched

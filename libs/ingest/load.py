@@ -35,9 +35,7 @@ def load(platform: Platform, fetched: StageOutput[FetchedFile]) -> StageOutput[L
         return _inspect_raster(platform, item)
 
     with running(platform, job, Stage.LOAD) as note:
-        loaded: StageOutput[LoadedFile] = each(
-            fetched, lambda item: item.work, act, Point.FILE_LOADED
-        )
+        loaded: StageOutput[LoadedFile] = each(fetched, act, Point.FILE_LOADED)
         vectors = [item for item in loaded.items if isinstance(item, LoadedVector)]
         rows = sum(item.table.row_count for item in vectors)
         in_postgis = f", {rows:,} features in PostGIS" if vectors else ""

@@ -21,7 +21,7 @@ _GDALS_WORD = {"nearest": "near"}
 
 def transform_raster(platform: Platform, job: Job, item: InspectedRaster) -> TransformedRaster:
     """Make the COG in the work folder, as the recipe says."""
-    work = item.fetched.work
+    work = item.work
     recipe = work.recipe.recipe
     assert isinstance(recipe, RasterRecipe)  # noqa: S101  resolved by the file's kind
     folder = file_folder(platform.limits, job.run_id, work.index)

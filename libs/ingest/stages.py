@@ -13,15 +13,15 @@ from libs.errors import InputError, Problem
 from libs.faultpoints import Point, reach
 from libs.ingest.drafts import asset_id
 from libs.ingest.platform import Platform
-from libs.ingest.values import FileJob, ItemT, Job, SkippedFile, StageOutput
+from libs.ingest.values import FileAtWork, FileJob, ItemT, Job, SkippedFile, StageOutput
 from libs.ledger import LeaseLostError
 from libs.ledger.keeping import kept
 from libs.logs import about, problem_fields
-from libs.models import Frozen, OnError, Stage
+from libs.models import OnError, Stage
 
 logger = logging.getLogger(__name__)
 
-InT = TypeVar("InT", bound=Frozen)
+InT = TypeVar("InT", bound=FileAtWork)
 
 
 class StageNote:
@@ -75,7 +75,6 @@ def _lease_kept(platform: Platform, job: Job) -> Iterator[None]:
 
 def each(
     previous: StageOutput[InT],
-    work_of: Callable[[InT], FileJob],
     act: Callable[[InT], ItemT],
     done: Point,
 ) -> StageOutput[ItemT]:
@@ -90,7 +89,7 @@ def each(
     items: list[ItemT] = []
     bad: list[SkippedFile] = []
     for item in previous.items:
-        work = work_of(item)
+        work = item.work
         with _about_file(previous.job, work):
             try:
                 items.append(act(item))

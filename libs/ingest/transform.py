@@ -6,7 +6,7 @@ from libs.faultpoints import Point
 from libs.ingest.platform import Platform
 from libs.ingest.raster_work import transform_raster
 from libs.ingest.stages import each, running
-from libs.ingest.values import FileJob, InspectedRaster, LoadedFile, StageOutput, TransformedFile
+from libs.ingest.values import InspectedRaster, LoadedFile, StageOutput, TransformedFile
 from libs.ingest.vector_work import transform_vector
 from libs.models import Stage
 
@@ -25,11 +25,7 @@ def transform(platform: Platform, loaded: StageOutput[LoadedFile]) -> StageOutpu
         return transform_vector(platform, job, item)
 
     with running(platform, job, Stage.TRANSFORM) as note:
-        done: StageOutput[TransformedFile] = each(loaded, _work_of, act, Point.FILE_TRANSFORMED)
+        done: StageOutput[TransformedFile] = each(loaded, act, Point.FILE_TRANSFORMED)
         steps = sum(len(item.steps) for item in done.items)
         note.detail = f"{len(done.items)} file(s), {steps} step(s)"
     return done
-
-
-def _work_of(item: LoadedFile) -> FileJob:
-    return item.fetched.work

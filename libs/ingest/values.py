@@ -40,6 +40,11 @@ class FileJob(Frozen):
     """The file itself first, then its side files, as they were at receive."""
     recipe: ResolvedRecipe
 
+    @property
+    def work(self) -> FileJob:
+        """Itself, so that it can be asked like what the stages make of it."""
+        return self
+
 
 class Job(Frozen):
     """A batch that this run has claimed."""
@@ -101,6 +106,11 @@ class LoadedVector(Frozen):
     """What read the file, with its version."""
     notes: tuple[str, ...] = ()
 
+    @property
+    def work(self) -> FileJob:
+        """What was to be done with the file."""
+        return self.fetched.work
+
 
 class InspectedRaster(Frozen):
     """A raster file whose header was read and agrees with the manifest."""
@@ -108,6 +118,11 @@ class InspectedRaster(Frozen):
     fetched: FetchedFile
     crs: CRS
     info: RasterInfo
+
+    @property
+    def work(self) -> FileJob:
+        """What was to be done with the file."""
+        return self.fetched.work
 
 
 class TransformedVector(Frozen):
@@ -119,6 +134,11 @@ class TransformedVector(Frozen):
     steps: tuple[StepRecord, ...]
     notes: tuple[str, ...] = ()
 
+    @property
+    def work(self) -> FileJob:
+        """What was to be done with the file."""
+        return self.loaded.work
+
 
 class TransformedRaster(Frozen):
     """A raster file as a Cloud Optimized GeoTIFF in the work folder."""
@@ -129,6 +149,11 @@ class TransformedRaster(Frozen):
     cog: CogResult
     steps: tuple[StepRecord, ...]
     notes: tuple[str, ...] = ()
+
+    @property
+    def work(self) -> FileJob:
+        """What was to be done with the file."""
+        return self.inspected.work
 
 
 class WrittenAsset(Frozen):
@@ -163,3 +188,5 @@ class Committed(Frozen):
 
 LoadedFile = LoadedVector | InspectedRaster
 TransformedFile = TransformedVector | TransformedRaster
+FileAtWork = FileJob | FetchedFile | LoadedFile | TransformedFile
+"""Each of them says what its `work` is."""
