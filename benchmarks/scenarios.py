@@ -48,9 +48,9 @@ class Sizes:
 
 QUICK = Sizes(
     case=(("polygons", 20_000), ("points", 50_000)),
-    raster=(("image", 3_000), ("heights", 3_000), ("warped", 1_500)),
+    raster=(("image", 2_000), ("heights", 2_000), ("warped", 1_000)),
     real=(),
-    rounds=1, manifests=5, old_manifests=500, dropped=12, assets=500, rows=50_000, side=3_000,
+    rounds=1, manifests=3, old_manifests=200, dropped=8, assets=500, rows=50_000, side=2_000,
     turns=5,
 )  # fmt: skip
 
