@@ -40,12 +40,6 @@ ONE_KM = Package(
     "04dc4548c3aee41b0ec7c01ea21db0ed86a47bf0d78e2952eeb2808016ce571a",
 )
 """248 countries, 1.3 million vertices."""
-A_HUNDRED_M = Package(
-    "@geo-maps/countries-land-100m",
-    "0.6.0",
-    "e6dca8a0026501a2908b0eb8f4a926d5198abbf15b2077e1a856433f8073f5c2",
-)
-"""The same in more detail: 126 MB of GeoJSON."""
 
 
 def is_there_a_registry() -> bool:

@@ -25,7 +25,7 @@ class Sizes:
     raster: tuple[tuple[str, int], ...] = (
         ("image", 8_000), ("heights", 20_000), ("warped", 8_000),
     )  # fmt: skip
-    real: tuple[real_data.Package, ...] = (real_data.ONE_KM, real_data.A_HUNDRED_M)
+    real: tuple[real_data.Package, ...] = (real_data.ONE_KM,)
     rounds: int = 3
     manifests: int = 20
     old_manifests: int = 100_000
