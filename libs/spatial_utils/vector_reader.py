@@ -70,7 +70,7 @@ class VectorStream:
         return self._end
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Batches of at most 65 536 rows and about 32 MiB (a row may be larger), never empty.
+        """Batches of at most 16 384 rows and about 32 MiB (a row may be larger), never empty.
 
         Ends only when the child has said that it was all and has ended well; whatever else
         happens raises: an `InputError` for the file's or the limits' sake, an `OperatorError`

@@ -235,5 +235,5 @@ def test_many_rows_come_in_batches_that_keep_to_the_limits(tmp_path: Path, read:
     got = read(tmp_path / "a.gpkg", "GPKG")
     assert got.column("i") == list(range(rows))
     sizes = [len(chunk) for chunk in got.table.column("i").chunks]
-    assert max(sizes) <= 65_536
+    assert max(sizes) <= 16_384
     assert max(batch.nbytes for batch in got.table.to_batches()) <= 34 * 2**20
