@@ -5,6 +5,8 @@ Reading the source's header is `raster_info`'s business; what a recipe asks for 
 
 from __future__ import annotations
 
+import functools
+import math
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,6 +31,8 @@ from libs.spatial_utils.raster_subdatasets import dataset_name
 __all__ = ["CogOptions", "CogResult", "write_cog"]
 
 _ROOM_BESIDE_PIXELS_BYTES = 64 * 2**20
+_USUAL_CACHE_MB = 128
+"""20 000² of 32 bits take as long with it as with eight times as much."""
 
 
 class CogResult(Frozen):
@@ -68,6 +72,14 @@ def write_cog(
     about, end = source.name, local_path(target, work_dir)
     if options.reprojects:
         require_exact_warp(info, about)
+    run = functools.partial(
+        gdal.run,
+        work_dir=work_dir,
+        about=about,
+        # A reprojected grid has about as many pixels as its source, and an alpha band at most.
+        max_file_bytes=8 * info.uncompressed_bytes + _ROOM_BESIDE_PIXELS_BYTES,
+        cache_mb=_cache_mb(gdal, info, options),
+    )
     with (
         staged(source, info.driver, work_dir) as file,
         tempfile.TemporaryDirectory(prefix="cog-", dir=work_dir) as folder,
@@ -77,25 +89,21 @@ def write_cog(
         if options.reprojects:
             warped = made.with_name("warped.tif")
             arguments = warp_arguments(info, options, opened, str(warped), gdal.workers)
-            _run(gdal, "gdalwarp", arguments, info, work_dir, about)
+            run("gdalwarp", arguments)
             opened = str(warped)
         arguments = copy_arguments(info, options, opened, str(made), gdal.workers)
-        _run(gdal, "gdal_translate", arguments, info, work_dir, about)
+        run("gdal_translate", arguments)
         made.replace(end)
     return _measured(gdal, target, work_dir, about, _notes(info, options))
 
 
-def _run(
-    gdal: GDAL, program: str, arguments: list[str], info: RasterInfo, work_dir: Path, about: str
-) -> None:
-    gdal.run(
-        program,
-        arguments,
-        work_dir=work_dir,
-        about=about,
-        # A reprojected grid has about as many pixels as its source, and an alpha band at most.
-        max_file_bytes=8 * info.uncompressed_bytes + _ROOM_BESIDE_PIXELS_BYTES,
-    )
+def _cache_mb(gdal: GDAL, info: RasterInfo, options: CogOptions) -> int:
+    """Room for three rows of blocks of the source or the COG, whichever are higher.
+
+    With less a block would be decompressed once for each tile that it is a part of.
+    """
+    row_bytes = info.uncompressed_bytes / info.height * max(options.blocksize, info.block_rows)
+    return min(gdal.cache_mb, max(_USUAL_CACHE_MB, math.ceil(3 * row_bytes / 2**20)))
 
 
 def _notes(info: RasterInfo, options: CogOptions) -> tuple[str, ...]:

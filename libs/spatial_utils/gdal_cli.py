@@ -100,7 +100,7 @@ class GDAL:
 
     @property
     def cache_mb(self) -> int:
-        """GDAL's block cache, MiB."""
+        """GDAL's block cache at most, MiB."""
         return max(32, self.memory_mb // 2)
 
     def version(self) -> str:
@@ -136,8 +136,11 @@ class GDAL:
         about: str = "",
         timeout_s: float | None = None,
         max_file_bytes: int = 2**36,
+        cache_mb: int | None = None,
     ) -> GDALOutput:
         """Run one program to its end, in `work_dir`; `about` is the user's name for the file.
+
+        `cache_mb`: GDAL's block cache, where less than all of it will do.
 
         Raises:
             InputError: the file is at fault: unreadable, or too much for the limits
@@ -154,7 +157,7 @@ class GDAL:
             [*_confinement(command[0], work_dir), *command],
             limits=limits,
             work_dir=work_dir,
-            options=self._options(),
+            options=self._options(cache_mb or self.cache_mb),
             popen=self._popen,
         ) as child:
             stdout = child.stdout.read(MAX_STDOUT_BYTES + 1)
@@ -188,9 +191,9 @@ class GDAL:
             max_file_bytes=max_file_bytes,
         )
 
-    def _options(self) -> dict[str, str]:
+    def _options(self, cache_mb: int) -> dict[str, str]:
         return {
-            "GDAL_CACHEMAX": str(self.cache_mb),
+            "GDAL_CACHEMAX": str(cache_mb),
             "GDAL_NUM_THREADS": str(self.workers),
             "CPL_DEBUG": "OFF",
             # Overviews lie in a file of their own until the COG has taken them in: to compress that

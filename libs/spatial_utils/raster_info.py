@@ -45,6 +45,8 @@ class RasterInfo(Frozen):
     has_units: bool
     """A band has a unit of measure, a scale or an offset: its values are measurements."""
     uncompressed_bytes: int
+    block_rows: int
+    """Of the highest block: the lines that are read at once, whether they are wanted or not."""
     notes: tuple[str, ...] = ()
 
     @property
@@ -125,6 +127,7 @@ def _described(
         ),
         has_units=any(band.unit or band.scale or band.offset for band in info.bands),
         uncompressed_bytes=uncompressed_bytes(info),
+        block_rows=max(band.block[1] for band in info.bands),
         notes=notes,
     )
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -307,6 +309,32 @@ def test_the_same_input_gives_the_same_bytes_whatever_the_machine(
         assert str(tmp_path).encode() not in result.path.read_bytes()
         hashes.add(result.sha256)
     assert len(hashes) == 1
+
+
+@pytest.mark.parametrize(
+    ("shape", "profile", "memory_mb", "cache_mb"),
+    [
+        ((1, 600, 700), {"tiled": True, "blockxsize": 256, "blockysize": 256}, 1024, "128"),
+        ((1, 600, 700), {}, 64, "32"),  # never more than the setting allows
+        ((1, 8, 40_000), {}, 1024, "235"),  # three times 512 lines of 160 000 bytes
+    ],
+)
+def test_the_block_cache_is_no_larger_than_the_raster_needs(
+    shape: tuple[int, ...], profile: dict[str, object], memory_mb: int, cache_mb: str,
+    make_tiff: MakeTiff, tmp_path: Path,
+) -> None:  # fmt: skip
+    seen = set()
+
+    def popen(argv: list[str], **settings: Any) -> subprocess.Popen[bytes]:
+        if any("gdal_translate" in word for word in argv):
+            seen.add(settings["env"]["GDAL_CACHEMAX"])
+        return subprocess.Popen(argv, **settings)
+
+    gdal = GDAL(timeout_s=120, memory_mb=memory_mb, workers=2, popen=popen)
+    source = make_tiff(np.ones(shape, "float32"), **profile)
+    info = inspect_raster(gdal, source, driver="GTiff", layer=None, work_dir=tmp_path)
+    write_cog(gdal, source, info, tmp_path / "out.tif", options=CogOptions(), work_dir=tmp_path)
+    assert seen == {cache_mb}
 
 
 @pytest.mark.parametrize("target_crs", [None, "EPSG:4326"])
