@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -34,24 +34,28 @@ def table(rounds: Sequence[Round]) -> str:
     return "\n".join(lines) + "\n"
 
 
+PANELS: dict[str, Callable[[Round], float]] = {
+    "time": lambda turn: turn.measured.seconds,
+    "peak memory, PostgreSQL's included": lambda turn: turn.measured.peak_with_servers_bytes,
+    "temporary disk": lambda turn: turn.measured.peak_disk_bytes,
+}
+
+
 def draw(rounds: Sequence[Round], target: Path) -> None:
-    """Time and memory as bars, one group a job, drawn to `target` (PNG or SVG)."""
+    """Time, memory and disk as bars, one group a job, drawn to `target` (PNG or SVG)."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
-    for axis, title, value in (
-        (axes[0], "time, as a multiple of ours", lambda turn: turn.measured.seconds),
-        (
-            axes[1],
-            "peak memory with PostgreSQL's, as a multiple of ours",
-            lambda turn: turn.measured.peak_with_servers_bytes,
-        ),
-    ):
-        _bars(axis, _grouped(rounds), value)
-        axis.set_title(title)
+    groups = _grouped(rounds)
+    size = (11, 3.4 * len(PANELS))
+    figure, axes = pyplot.subplots(len(PANELS), 1, figsize=size, layout="constrained")
+    for axis, (title, value) in zip(axes, PANELS.items(), strict=True):
+        _bars(axis, groups, value)
+        axis.set_title(f"{title}, as a multiple of ours")
+    handles, names = axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=len(names), fontsize=8)
     figure.savefig(target, dpi=120)
     pyplot.close(figure)
 
@@ -60,17 +64,17 @@ def _bars(axis, groups, value) -> None:  # noqa: ANN001  matplotlib's and ours, 
     names = list(dict.fromkeys(name for by_name in groups.values() for name in by_name))
     width = 0.8 / len(names)
     for index, name in enumerate(names):
-        heights = [
-            median(map(value, turns[name])) / median(map(value, turns[OURS]))
-            for turns in groups.values()
+        heights = {
+            place: median(map(value, turns[name])) / max(1, median(map(value, turns[OURS])))
+            for place, turns in enumerate(groups.values())
             if name in turns
-        ]
-        places = [place + index * width for place in range(len(heights))]
-        drawn = axis.bar(places, heights, width, label=name)
-        axis.bar_label(drawn, fmt="%.1f", fontsize=7)
+        }
+        places = [place + index * width for place in heights]
+        drawn = axis.bar(places, heights.values(), width, label=name)
+        axis.bar_label(drawn, fmt="%.2g", fontsize=7)
     axis.axhline(1, color="black", linewidth=0.8)
+    axis.margins(y=0.1)
     axis.set_xticks([place + 0.4 - width / 2 for place in range(len(groups))], list(groups))
-    axis.legend(fontsize=8)
 
 
 def _grouped(rounds: Iterable[Round]) -> dict[str, dict[str, list[Round]]]:
