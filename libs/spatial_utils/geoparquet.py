@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
+from itertools import chain, islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,7 +21,7 @@ from libs.models.asset import Column
 from libs.models.base import ContentHash
 from libs.spatial_utils.geoparquet_geometry import GeometrySummary
 from libs.spatial_utils.geoparquet_metadata import feature_schema, geo_metadata
-from libs.spatial_utils.geoparquet_rows import row_groups
+from libs.spatial_utils.geoparquet_rows import row_groups, unique_columns
 from libs.spatial_utils.hashing import sha256_of_file
 
 __all__ = ["GeoParquetResult", "feature_schema", "write_geoparquet"]
@@ -73,9 +74,12 @@ def write_geoparquet(
         InputError: a geometry type or a coordinate that GeoParquet cannot have.
     """
     summary, row_count = GeometrySummary(), 0
+    groups = row_groups(batches, row_group_rows)
     try:
-        with _writer(path, schema, zstd_level) as writer:
-            for table in row_groups(batches, row_group_rows):
+        first = list(islice(groups, 1))
+        plain = unique_columns(first[0]) if first else set()
+        with _writer(path, schema, zstd_level, plain) as writer:
+            for table in chain(first, groups):
                 geometry, box = table.columns[-2:]
                 summary.add(geometry.chunk(0), box.chunk(0))
                 _write(writer, table)
@@ -108,9 +112,9 @@ def _write(writer: pq.ParquetWriter, table: pa.Table) -> None:
         ) from error
 
 
-def _writer(path: Path, schema: pa.Schema, zstd_level: int) -> pq.ParquetWriter:
+def _writer(path: Path, schema: pa.Schema, zstd_level: int, plain: set[str]) -> pq.ParquetWriter:
     geometry, box = schema.names[-2:]
-    own = {geometry, *(f"{box}.{field.name}" for field in schema.field(box).type)}
+    own = {geometry, *(f"{box}.{field.name}" for field in schema.field(box).type), *plain}
     leaves = _leaf_paths(schema)
     return pq.ParquetWriter(
         path,

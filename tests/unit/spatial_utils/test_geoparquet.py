@@ -188,11 +188,12 @@ def test_huge_geometries_end_a_row_group_sooner_wherever_batches_end() -> None:
         assert [group["n"].to_pylist() for group in groups] == [[0, 1, 2], [3, 4], [5], [6]]
 
 
-def test_everything_is_zstd_and_only_attributes_have_dictionaries(path: Path) -> None:
-    table = features(
-        pa.table({"kind": ["road"] * 4, "tags": [["a", "b"]] * 4}), [wkb("POINT (1 2)")] * 4
-    )
-    write(table, path)
+def test_everything_is_zstd_and_only_attributes_that_repeat_have_dictionaries(path: Path) -> None:
+    attributes = {
+        "kind": ["road", "road", "path", "path"], "tags": [["a", "b"]] * 4,
+        "name": ["a", "b", "c", None], "id": range(4), "none": pa.nulls(4, pa.string()),
+    }  # fmt: skip
+    write(features(pa.table(attributes), [wkb("POINT (1 2)")] * 4), path)
     group = pq.read_metadata(path).row_group(0)
     columns = {
         column.path_in_schema: column
@@ -202,7 +203,7 @@ def test_everything_is_zstd_and_only_attributes_have_dictionaries(path: Path) ->
     with_dictionary = {
         name for name, column in columns.items() if "RLE_DICTIONARY" in column.encodings
     }
-    assert with_dictionary == {"kind", "tags.list.element"}
+    assert with_dictionary == {"kind", "tags.list.element", "none"}
     assert columns["bbox.xmax"].statistics.max == 1.0
     assert not columns["geometry"].is_stats_set
 
