@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 import psutil
@@ -71,8 +72,9 @@ def measure(
         stderr=subprocess.STDOUT,
         text=True,
     )
+    imported: list[str] = []
     if has_gate:
-        any(line.strip() == GATE for line in process.stdout)
+        imported += takewhile(lambda line: line.strip() != GATE, process.stdout)
         cpu_before += _cpu_of(psutil.Process(process.pid))
         started = time.monotonic()
     with sampler.during(psutil.Process(process.pid)):
@@ -80,7 +82,8 @@ def measure(
     seconds = time.monotonic() - started
     if process.returncode != 0:
         raise BenchmarkFailedError(
-            f"{' '.join(command)} ended with {process.returncode}:\n{output[-3000:]}"
+            f"{' '.join(command)} ended with {process.returncode}:\n"
+            f"{(''.join(imported) + output)[-3000:]}"
         )
     return Measured(
         seconds=seconds,

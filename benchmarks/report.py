@@ -65,7 +65,7 @@ def _bars(axis, groups, value) -> None:  # noqa: ANN001  matplotlib's and ours, 
     width = 0.8 / len(names)
     for index, name in enumerate(names):
         heights = {
-            place: median(map(value, turns[name])) / max(1, median(map(value, turns[OURS])))
+            place: median(map(value, turns[name])) / (median(map(value, turns[OURS])) or 1)
             for place, turns in enumerate(groups.values())
             if name in turns
         }

@@ -54,8 +54,8 @@ class BenchStack:
         return load(StackPaths.of(self.state)).compute_dir
 
     def folders(self) -> list[Path]:
-        """Where a run and its servers write."""
-        return [self.settings.etl.work_dir, self.compute_folder(), self.state / "vault"]
+        """Where a run and PostgreSQL write what is temporary."""
+        return [self.settings.etl.work_dir, self.compute_folder()]
 
 
 @contextmanager

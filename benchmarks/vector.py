@@ -108,7 +108,7 @@ def gpio_convert(job: Job) -> Measured:
     target.unlink(missing_ok=True)
     return measure(
         [gpio, "convert", str(job.source), str(target)],
-        folders=[],
+        folders=[job.folder],
         environment={"HOME": str(home)},
     )
 

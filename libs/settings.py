@@ -104,7 +104,9 @@ class EtlSettings(BaseSettings):
     manifest_max_files: int = Field(default=1000, ge=1)
     min_free_bytes: int = Field(default=512 * 2**20, ge=0, description="left free by a fetch")
     gdal_timeout_s: int = Field(default=3600, ge=1, description="per GDAL process")
-    gdal_memory_mb: int = Field(default=1024, ge=64, description="GDAL_CACHEMAX and -wm budget")
+    gdal_memory_mb: int = Field(
+        default=1024, ge=64, description="half of it is for GDAL's block cache"
+    )
     reader_memory_mb: int = Field(default=4096, ge=256, description="address space of a reader")
     reader_cpu_s: int = Field(default=3600, ge=1, description="CPU seconds of a reader process")
     reader_timeout_s: int = Field(default=3600, ge=1, description="wall seconds of a reader")

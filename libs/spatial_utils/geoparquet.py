@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
-from itertools import chain, islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -76,10 +75,9 @@ def write_geoparquet(
     summary, row_count = GeometrySummary(), 0
     groups = row_groups(batches, row_group_rows)
     try:
-        first = list(islice(groups, 1))
-        plain = unique_columns(first[0]) if first else set()
+        plain, groups = unique_columns(groups, attributes=len(schema) - 2)
         with _writer(path, schema, zstd_level, plain) as writer:
-            for table in chain(first, groups):
+            for table in groups:
                 geometry, box = table.columns[-2:]
                 summary.add(geometry.chunk(0), box.chunk(0))
                 _write(writer, table)

@@ -208,6 +208,32 @@ def test_everything_is_zstd_and_only_attributes_that_repeat_have_dictionaries(pa
     assert not columns["geometry"].is_stats_set
 
 
+def test_a_column_with_hardly_a_value_in_the_first_group_keeps_its_dictionary(path: Path) -> None:
+    names = [None] * 99 + ["x"] * 300
+    write(features(pa.table({"name": names}), [wkb("POINT (1 2)")] * 399), path, row_group_rows=100)
+    groups = pq.read_metadata(path)
+    assert groups.num_row_groups == 4
+    assert all("RLE_DICTIONARY" in groups.row_group(n).column(0).encodings for n in range(4))
+
+
+def test_no_row_group_is_held_longer_than_it_is_written(path: Path) -> None:
+    size, held = 4 * 2**20, []
+    line = wkb(f"LINESTRING ({', '.join('1 2' for _ in range(size // 16))})")
+    batch = numbered([line]).to_batches()[0]
+
+    def batches():
+        for _ in range(6):
+            held.append((pa.total_allocated_bytes() - before) / size)
+            yield pa.RecordBatch.from_arrays(
+                [pa.concat_arrays([it, it.slice(0, 0)]) for it in batch.columns],
+                schema=batch.schema,
+            )
+
+    before = pa.total_allocated_bytes()
+    write_geoparquet(batches(), path, schema=batch.schema, crs=UTM, row_group_rows=1)
+    assert max(held[2:]) < 2.5  # the one that is written, and the next one
+
+
 def test_types_names_and_metadata_of_attributes_stay(path: Path) -> None:
     attributes = pa.table(
         {
