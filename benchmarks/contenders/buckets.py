@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from minio import Minio
@@ -19,6 +21,16 @@ def wait_at_the_gate() -> None:
     if os.environ.get("BENCH_GATE"):
         print(GATE, flush=True)
         sys.stdin.readline()
+
+
+@contextmanager
+def local_files(source_uri: str, target_uri: str) -> Iterator[tuple[str, str]]:
+    """The clock starts; a fetched source, and the path of a result that goes up at the end."""
+    scratch = os.environ["TMPDIR"]
+    wait_at_the_gate()
+    source, target = get(source_uri, f"{scratch}/source.gpkg"), f"{scratch}/target.parquet"
+    yield source, target
+    put(target, target_uri)
 
 
 def get(uri: str, file: str) -> str:

@@ -4,11 +4,10 @@ Both files are hashed, every geometry is checked before and after, rows are in H
 """
 
 import hashlib
-import os
 import sys
 from pathlib import Path
 
-from benchmarks.contenders.buckets import get, put, wait_at_the_gate
+from benchmarks.contenders.buckets import local_files
 from benchmarks.duckdb_extensions import connect
 
 
@@ -18,28 +17,24 @@ def sha256(path: str) -> str:
 
 
 crs, source_uri, target_uri = sys.argv[1:]
-scratch = os.environ["TMPDIR"]
-wait_at_the_gate()
-source = get(source_uri, f"{scratch}/source.gpkg")
-target = f"{scratch}/target.parquet"
-print(sha256(source))
-with connect() as database:
-    database.execute(
-        f"""CREATE TABLE done AS
-            SELECT * EXCLUDE (geom), ST_IsValid(geom) AS was_valid, ST_SimplifyPreserveTopology(
-                ST_Transform(geom, '{crs}', 'EPSG:4326', always_xy := true), 0.0001) AS geom
-            FROM ST_Read('{source}')"""
-    )
-    [(bad,)] = database.execute(
-        "SELECT count(*) FROM done WHERE NOT was_valid OR NOT ST_IsValid(geom)"
-    ).fetchall()
-    if bad:
-        sys.exit(f"{bad} geometries are not valid")
-    database.execute(
-        f"""COPY (
-            SELECT * EXCLUDE (was_valid) FROM done
-            ORDER BY ST_Hilbert(geom, (SELECT ST_Extent(ST_Extent_Agg(geom)) FROM done))
-        ) TO '{target}' (FORMAT parquet, COMPRESSION zstd)"""
-    )
-print(sha256(target))
-put(target, target_uri)
+with local_files(source_uri, target_uri) as (source, target):
+    print(sha256(source))
+    with connect() as database:
+        database.execute(
+            f"""CREATE TABLE done AS
+                SELECT * EXCLUDE (geom), ST_IsValid(geom) AS was_valid, ST_SimplifyPreserveTopology(
+                    ST_Transform(geom, '{crs}', 'EPSG:4326', always_xy := true), 0.0001) AS geom
+                FROM ST_Read('{source}')"""
+        )
+        [(bad,)] = database.execute(
+            "SELECT count(*) FROM done WHERE NOT was_valid OR NOT ST_IsValid(geom)"
+        ).fetchall()
+        if bad:
+            sys.exit(f"{bad} geometries are not valid")
+        database.execute(
+            f"""COPY (
+                SELECT * EXCLUDE (was_valid) FROM done
+                ORDER BY ST_Hilbert(geom, (SELECT ST_Extent(ST_Extent_Agg(geom)) FROM done))
+            ) TO '{target}' (FORMAT parquet, COMPRESSION zstd)"""
+        )
+    print(sha256(target))

@@ -1,17 +1,12 @@
 """The vector job in DuckDB with its spatial extension, from PyPI: `CRS SOURCE_URI TARGET_URI`."""
 
-import os
 import sys
 
-from benchmarks.contenders.buckets import get, put, wait_at_the_gate
+from benchmarks.contenders.buckets import local_files
 from benchmarks.duckdb_extensions import connect
 
 crs, source_uri, target_uri = sys.argv[1:]
-scratch = os.environ["TMPDIR"]
-wait_at_the_gate()
-source = get(source_uri, f"{scratch}/source.gpkg")
-target = f"{scratch}/target.parquet"
-with connect() as database:
+with local_files(source_uri, target_uri) as (source, target), connect() as database:
     database.execute(
         f"""COPY (
             SELECT * EXCLUDE (geom), ST_SimplifyPreserveTopology(
@@ -19,4 +14,3 @@ with connect() as database:
             FROM ST_Read('{source}')
         ) TO '{target}' (FORMAT parquet, COMPRESSION zstd)"""
     )
-put(target, target_uri)

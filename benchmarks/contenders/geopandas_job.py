@@ -1,20 +1,17 @@
 """The vector job as a person writes it with GeoPandas: `SOURCE_URI TARGET_URI`."""
 
-import os
 import sys
 
 import geopandas
 import pyarrow.parquet  # noqa: F401  what to_parquet imports late
 import pyogrio  # noqa: F401  what read_file imports late
 
-from benchmarks.contenders.buckets import get, put, wait_at_the_gate
+from benchmarks.contenders.buckets import local_files
 
 source_uri, target_uri = sys.argv[1:]
-scratch = os.environ["TMPDIR"]
-wait_at_the_gate()
-source = get(source_uri, f"{scratch}/source.gpkg")
-target = f"{scratch}/target.parquet"
-features = geopandas.read_file(source, use_arrow=True).to_crs("EPSG:4326")
-features["geometry"] = features.geometry.simplify(0.0001, preserve_topology=True)
-features.to_parquet(target, compression="zstd", write_covering_bbox=True, schema_version="1.1.0")
-put(target, target_uri)
+with local_files(source_uri, target_uri) as (source, target):
+    features = geopandas.read_file(source, use_arrow=True).to_crs("EPSG:4326")
+    features["geometry"] = features.geometry.simplify(0.0001, preserve_topology=True)
+    features.to_parquet(
+        target, compression="zstd", write_covering_bbox=True, schema_version="1.1.0"
+    )
