@@ -12,7 +12,7 @@ from minio.helpers import ObjectWriteResult
 from libs.vault.objects import ObjectInfo
 
 PART_BYTES = 16 * 2**20
-"""Of a multipart upload; as many parts as are sent at once are in memory, and the one read next."""
+"""Of a multipart upload; in memory are twice as many parts as are sent at once, and one more."""
 PARTS_AT_ONCE = 2
 """1.2 GB into the embedded store, on two cores: 3.6 to 5.5 s with two, 5.9 to 7.3 s with one; three
 are no faster. When a part fails, the SDK reads the rest of the file, and sends none of it."""
