@@ -37,6 +37,8 @@ def prepare(paths: StackPaths, identity: Identity, *, dagster: bool) -> None:
         for waiting in [pool.submit(_make_once, folder, make) for folder, make in jobs]:
             waiting.result()
     postgres_config.write(identity)
+    # A gateway of an earlier release kept a second copy there of all that was read.
+    shutil.rmtree(paths.vault / "cache", ignore_errors=True)
 
 
 def _make_once(folder: Path, make: Callable[[], None]) -> None:

@@ -148,7 +148,8 @@ def _vault(paths: StackPaths, identity: Identity) -> Program:
         command=(
             venv_program("juicefs"), "--no-agent", "--no-color", "gateway",
             "--multi-buckets", "--keep-etag", "--object-tag", "--object-meta", "--no-usage-report",
-            "--no-banner", "--cache-dir", str(paths.vault / "cache"),
+            # A cache would be a second copy on the same disk, and each read would write.
+            "--no-banner", "--cache-dir", "memory", "--cache-size", "0",
             "--log", str(paths.logs / "vault-gateway.log"), "--metrics", "127.0.0.1:0",
             vault_metadata(paths), f"127.0.0.1:{identity.ports.gateway}",
         ),

@@ -75,6 +75,10 @@ def mongo_of(settings: Settings) -> pymongo.MongoClient:
     return pymongo.MongoClient(ledger.uri, username=ledger.username, password=password)
 
 
+def size_of(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
 def put_something(settings: Settings) -> None:
     minio_of(settings).put_object(
         bucket_name="data-lake", object_name="kept", data=io.BytesIO(b"here"), length=4
@@ -236,6 +240,23 @@ def test_stale_files_of_a_dead_stack_are_no_trouble(state, running):
     (state / "compute" / "postmaster.pid").write_text("1\n")
     start(state)
     assert all_running(state)
+
+
+def test_an_object_that_was_read_lies_on_the_disk_once(state, running):
+    kept_twice_before = state / "vault" / "cache"
+    kept_twice_before.mkdir()
+    down(state)
+    start(state)
+    assert not kept_twice_before.exists()
+    there = size_of(state / "vault")
+    size = 24 * 2**20
+    client = minio_of(running)
+    client.put_object(
+        bucket_name="data-lake", object_name="large", data=io.BytesIO(os.urandom(size)), length=size
+    )
+    assert len(client.get_object(bucket_name="data-lake", object_name="large").read()) == size
+    time.sleep(1)  # a cache would be filled in the background
+    assert size <= size_of(state / "vault") - there < 1.5 * size
 
 
 def test_a_port_that_a_stranger_took_is_replaced_and_said(state, running):

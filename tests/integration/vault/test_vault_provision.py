@@ -49,8 +49,8 @@ class Gateway:
         )  # fmt: skip
         self.process = subprocess.Popen(
             [*juicefs, "gateway", "--multi-buckets", "--keep-etag", "--object-tag",
-             "--object-meta", "--no-usage-report", "--no-banner", "--cache-dir",
-             str(folder / "cache"), "--log", str(folder / "log"), "--metrics", "127.0.0.1:0",
+             "--object-meta", "--no-usage-report", "--no-banner", "--cache-dir", "memory",
+             "--cache-size", "0", "--log", str(folder / "log"), "--metrics", "127.0.0.1:0",
              meta, self.endpoint],
             env={
                 **os.environ,
