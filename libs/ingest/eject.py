@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 from libs.faultpoints import Point, reach
 from libs.ingest.iso import metadata_of
 from libs.ingest.platform import Platform
@@ -32,12 +34,12 @@ def eject(platform: Platform, done: StageOutput[TransformedFile]) -> StageOutput
             return write_raster(platform, job, item)
         return write_vector(platform, job, item)
 
-    with running(platform, job, Stage.EJECT) as note:
+    with running(platform, job, Stage.EJECT) as note, ThreadPoolExecutor(1, "picture") as artist:
         written: StageOutput[WrittenAsset] = each(done, act, Point.FILE_WRITTEN)
         assets = _reserve(platform, job, [item.draft for item in written.items])
         reach(Point.RESERVED)
         ejected = tuple(
-            _upload(platform, asset, item)
+            _upload(platform, artist, asset, item)
             for asset, item in zip(assets, written.items, strict=True)
         )
         tools = {name: it for asset in assets for name, it in asset.tool_versions.items()}
@@ -61,7 +63,10 @@ def _reserve(platform: Platform, job: Job, drafts: list[AssetDraft]) -> tuple[As
     )
 
 
-def _upload(platform: Platform, asset: Asset, written: WrittenAsset) -> EjectedAsset:
+def _upload(
+    platform: Platform, artist: ThreadPoolExecutor, asset: Asset, written: WrittenAsset
+) -> EjectedAsset:
+    picture = artist.submit(written.draw)  # on its way to the lake a file leaves a core idle
     platform.vault.put_file(
         asset.s3_bucket,
         asset.s3_key,
@@ -70,4 +75,4 @@ def _upload(platform: Platform, asset: Asset, written: WrittenAsset) -> EjectedA
         content_type=asset.format.media_type,
     )
     reach(Point.OBJECT_UPLOADED)
-    return EjectedAsset(asset=asset, picture=written.picture)
+    return EjectedAsset(asset=asset, picture=picture.result())

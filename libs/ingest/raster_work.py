@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from libs.ingest.drafts import Result, draft_of
 from libs.ingest.platform import Platform
@@ -75,7 +76,7 @@ def cog_options(recipe: RasterRecipe, item: InspectedRaster) -> CogOptions:
 
 
 def write_raster(platform: Platform, job: Job, done: TransformedRaster) -> WrittenAsset:
-    """The COG lies there already; describe it for the ledger and draw a picture of it."""
+    """The COG lies there already; describe it for the ledger."""
     fetched, cog = done.inspected.fetched, done.cog
     folder = file_folder(platform.limits, job.run_id, fetched.work.index)
     result = Result(
@@ -92,5 +93,5 @@ def write_raster(platform: Platform, job: Job, done: TransformedRaster) -> Writt
     return WrittenAsset(
         draft=draft_of(job, fetched, result),
         path=cog.path,
-        picture=picture_of_cog(platform.gdal, cog.path, folder / "picture.png", folder),
+        draw=partial(picture_of_cog, platform.gdal, cog.path, folder / "picture.png", folder),
     )

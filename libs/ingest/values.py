@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -161,7 +162,8 @@ class WrittenAsset(Frozen):
 
     draft: AssetDraft
     path: Path
-    picture: Path | None
+    draw: Callable[[], Path | None]
+    """Draws a picture of it, for people; None: there is nothing to see."""
 
 
 class EjectedAsset(Frozen):

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from psycopg import sql
@@ -102,7 +103,7 @@ def _record(
 
 
 def write_vector(platform: Platform, job: Job, done: TransformedVector) -> WrittenAsset:
-    """Write `processed` as GeoParquet, in Hilbert order, and draw a picture of it.
+    """Write `processed` as GeoParquet, in Hilbert order.
 
     Raises:
         RowsLostError: not as many rows came out as went in; PostGIS has lost some.
@@ -125,7 +126,7 @@ def write_vector(platform: Platform, job: Job, done: TransformedVector) -> Writt
     return WrittenAsset(
         draft=draft_of(job, loaded.fetched, _result(platform, done, result)),
         path=result.path,
-        picture=_picture(platform, done, result, folder / "picture.png"),
+        draw=partial(_picture, platform, done, result, folder / "picture.png"),
     )
 
 
