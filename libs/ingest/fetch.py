@@ -8,7 +8,7 @@ from libs.faultpoints import Point
 from libs.ingest.platform import Platform
 from libs.ingest.stages import each, running
 from libs.ingest.values import FetchedFile, FileJob, StageOutput
-from libs.ingest.workspace import file_folder, require_room
+from libs.ingest.workspace import require_room, sources_folder
 from libs.models import S3Uri, Source, Stage
 
 
@@ -31,8 +31,7 @@ def fetch(platform: Platform, received: StageOutput[FileJob]) -> StageOutput[Fet
 
 
 def _fetch_file(platform: Platform, run_id: str, work: FileJob) -> FetchedFile:
-    folder = file_folder(platform.limits, run_id, work.index) / "in"
-    folder.mkdir(exist_ok=True, mode=0o700)
+    folder = sources_folder(platform.limits, run_id, work.index)
     sources = []
     for pinned in work.objects:
         got = platform.vault.fetch_file(

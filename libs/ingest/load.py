@@ -14,6 +14,7 @@ from libs.ingest.values import (
     LoadedVector,
     StageOutput,
 )
+from libs.ingest.workspace import remove_sources
 from libs.models import AssetKind, Stage
 from libs.spatial_utils.crs import reconcile
 from libs.spatial_utils.raster_info import inspect_raster
@@ -66,6 +67,7 @@ def _load_vector(platform: Platform, job: Job, fetched: FetchedFile) -> LoadedVe
             geometry_index=stream.geometry_index,
         )
         info = stream.info
+    remove_sources(platform.limits, job.run_id, fetched.work.index)
     return LoadedVector(fetched=fetched, crs=crs, table=table, reader=info.reader, notes=info.notes)
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from libs.ingest.drafts import Result, draft_of
 from libs.ingest.platform import Platform
 from libs.ingest.values import InspectedRaster, Job, TransformedRaster, WrittenAsset
-from libs.ingest.workspace import file_folder, require_room
+from libs.ingest.workspace import file_folder, remove_sources, require_room
 from libs.models import OutputFormat, StepRecord, utc_now
 from libs.spatial_utils.cog import write_cog
 from libs.spatial_utils.cog_commands import CogOptions
@@ -38,6 +38,7 @@ def transform_raster(platform: Platform, job: Job, item: InspectedRaster) -> Tra
         work_dir=folder,
     )
     seconds = time.monotonic() - started
+    remove_sources(platform.limits, job.run_id, work.index)
     steps = tuple(
         StepRecord(
             name=step.kind,

@@ -22,11 +22,13 @@ from libs.spatial_utils.geoparquet import GeoParquetResult, write_geoparquet
 from libs.spatial_utils.picture import Geometry, picture_of_features
 from libs.transformations import (
     PROCESSED_TABLE,
+    RAW_TABLE,
     ROW_ID,
     Execute,
     PlannedStep,
     StepOutcome,
     VectorRecipe,
+    drop_table,
     plan_steps,
     run_in_one_pass,
     run_step,
@@ -45,7 +47,7 @@ _SAMPLE = sql.SQL(
 def transform_vector(platform: Platform, job: Job, loaded: LoadedVector) -> TransformedVector:
     """Run the recipe, all steps in one statement where the rows allow it: `raw_data` → `processed`.
 
-    Else one by one: `raw_data` → `step_0` → … → `processed`.
+    Else one by one: `raw_data` → `step_0` → … → `processed`. A table that was read goes.
     """
     recipe = loaded.fetched.work.recipe.recipe
     assert isinstance(recipe, VectorRecipe)  # noqa: S101  resolved by the file's kind
@@ -70,6 +72,7 @@ def _steps(
     started_at, started = utc_now(), time.monotonic()
     outcomes = run_in_one_pass(plan, schema.name, columns, executing("the recipe"))
     if outcomes is not None:
+        executing("tidying up")(drop_table(schema.name, RAW_TABLE))
         seconds = time.monotonic() - started
         return tuple(
             _record(step, outcome, started_at, seconds, is_shared=True)
@@ -80,6 +83,7 @@ def _steps(
         started_at, started = utc_now(), time.monotonic()
         outcome = run_step(step, schema.name, columns, executing(step.step.kind))
         records.append(_record(step, outcome, started_at, time.monotonic() - started))
+        executing("tidying up")(drop_table(schema.name, step.input_table))
     return tuple(records)
 
 

@@ -21,6 +21,18 @@ def file_folder(limits: EtlSettings, run_id: str, index: int) -> Path:
     return folder
 
 
+def sources_folder(limits: EtlSettings, run_id: str, index: int) -> Path:
+    """The folder, made, of what was submitted for one file: it, and its side files."""
+    folder = file_folder(limits, run_id, index) / "in"
+    folder.mkdir(exist_ok=True, mode=0o700)
+    return folder
+
+
+def remove_sources(limits: EtlSettings, run_id: str, index: int) -> None:
+    """Delete what was submitted for one file, once nothing of this run will read it again."""
+    shutil.rmtree(sources_folder(limits, run_id, index), ignore_errors=True)
+
+
 def require_room(limits: EtlSettings, needed_bytes: int) -> None:
     """Check the free disk before anything is written.
 

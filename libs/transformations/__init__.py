@@ -21,7 +21,7 @@ from libs.transformations.runner import Execute, StepOutcome, run_in_one_pass, r
 from libs.transformations.simplify_geometry import SimplifyGeometryStep
 from libs.transformations.spatial_index import CreateSpatialIndexStep
 from libs.transformations.step import VectorStep
-from libs.transformations.tables import PROCESSED_TABLE, RAW_TABLE, ROW_ID
+from libs.transformations.tables import PROCESSED_TABLE, RAW_TABLE, ROW_ID, drop_table
 from libs.transformations.validate_geometry import ValidateGeometryStep
 
 __all__ = [
@@ -54,6 +54,7 @@ __all__ = [
     "VectorStep",
     "change_of",
     "check_contract",
+    "drop_table",
     "geometry_contract_sql",
     "plan_steps",
     "raise_for_faults",

@@ -25,6 +25,7 @@ _CREATE = sql.SQL("CREATE UNLOGGED TABLE {output} AS SELECT {columns} FROM {sour
 _ALTER = sql.SQL("ALTER TABLE {output} {drops}")
 _RENAME_COLUMN = sql.SQL("ALTER TABLE {output} RENAME {new} TO {geometry}")
 _DROP = sql.SQL("DROP COLUMN {}")
+_DROP_TABLE = sql.SQL("DROP TABLE IF EXISTS {}")
 _RENAME = sql.SQL("ALTER TABLE {input} RENAME TO {output}")
 
 
@@ -95,6 +96,11 @@ def drop_columns(table: sql.Identifier, names: Sequence[str]) -> sql.Composed:
     """The statement that takes columns away; no row is rewritten."""
     drops = sql.SQL(", ").join(_DROP.format(sql.Identifier(name)) for name in names)
     return _ALTER.format(output=table, drops=drops)
+
+
+def drop_table(schema: str, name: str) -> sql.Composed:
+    """The statement that drops a table; one that is not there is no error."""
+    return _DROP_TABLE.format(sql.Identifier(schema, name))
 
 
 def rename_table(schema: str, input_table: str, output_table: str) -> sql.Composed:
