@@ -167,6 +167,11 @@ class NormalizeCRSStep(VectorStep):
         return first_faults(sql.SQL(" UNION ALL ").join(faults)) if faults else None
 
     def _lacks(self, fault: sql.SQL) -> sql.Composed:
+        if fault is _IS_NOT_FINITE:
+            return self._is_finite()
+        return self._ordinary(fault)
+
+    def _ordinary(self, fault: sql.SQL) -> sql.Composed:
         geometry = column(self.geometry_column)
         return _ORDINARY.format(
             geometry=geometry, fault=fault.format(geometry=geometry, box=column(BOX))
@@ -178,7 +183,7 @@ class NormalizeCRSStep(VectorStep):
             is_plain=IS_PLAIN.format(geometry=geometry),
             geometry=geometry,
             box=column(BOX),
-            otherwise=self._lacks(_IS_NOT_FINITE),
+            otherwise=self._ordinary(_IS_NOT_FINITE),
         )
 
     def output_faults_sql(self, schema: str, output_table: str) -> sql.Composed:
