@@ -126,14 +126,14 @@ def test_a_cancelled_run_leaves_a_truthful_ledger_and_can_be_run_again(
     key = person.manifest([entry(person, crowd(tmp_path / "crowd.fgb", 250_000), "FlatGeobuf")])
     run_key = person.run_key(key)
     run_id = wait_until(lambda: page.runs_of(run_key))[0]["runId"]
-    wait_until(platform.compute.run_schemas)
+    digits = run_id.replace("-", "")
+    wait_until(lambda: [s for s in platform.compute.run_schemas() if digits in s])
     page.terminate(run_id)
     assert page.wait(run_id) == "CANCELED"
     record = wait_until(
         lambda: (run := platform.ledger.run(run_id)).state is RunState.CANCELLED and run
     )
     assert platform.ledger.batch(record.batch).state is BatchState.CANCELLED
-    digits = run_id.replace("-", "")
     wait_until(lambda: not [s for s in platform.compute.run_schemas() if digits in s])
     assert platform.ledger.versions(f"{person.name}/crowd") == ()
 
