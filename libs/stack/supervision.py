@@ -29,6 +29,8 @@ from libs.stack.programs import STACK_VARIABLE, Program
 _PASSED_ON = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
 """What of our own environment the servers get; nothing else, so that no stray secret does."""
 _START_TIMEOUT_S = 20.0
+_ALREADY_STARTED, _NOT_RUNNING = 60, 70
+"""Its codes (`supervisor.xmlrpc.Faults`); importing them would load the whole of it."""
 
 
 class ProcessInfo(BaseModel):
@@ -82,7 +84,7 @@ class Supervisor:
     def start(self, name: str) -> None:
         """Start a program unless it runs already; does not wait for it."""
         if not self.is_running(name):
-            self._call("startProcess", name, False)
+            self._call_unless(_ALREADY_STARTED, "startProcess", name)
 
     def is_running(self, name: str) -> bool:
         """True when it runs or is being started."""
@@ -92,7 +94,15 @@ class Supervisor:
     def stop(self, name: str) -> None:
         """Ask a program to stop unless it has; does not wait for it."""
         if self.processes()[name].statename in ("RUNNING", "STARTING", "BACKOFF"):
-            self._call("stopProcess", name, False)
+            self._call_unless(_NOT_RUNNING, "stopProcess", name)
+
+    def _call_unless(self, done: int, method: str, name: str) -> None:
+        """Supervisor starts again what ended: it may have done by itself what it is asked for."""
+        try:
+            self._call(method, name, False)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode != done:
+                raise
 
     def reload(self) -> None:
         """Take in a changed configuration; programs whose entry changed are stopped."""

@@ -21,6 +21,7 @@ from pymongo.errors import OperationFailure
 from libs.settings import Settings
 from libs.stack import StackPaths, down, identity, status, up
 from libs.stack.errors import ServerFailedError
+from libs.stack.supervision import Supervisor
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -220,6 +221,15 @@ def test_up_recovers_from_a_killed_supervisor_with_the_same_ports_and_passwords(
     assert (state / "identity.json").read_text() == before
     assert_something_is_there(running)
     assert sum("supervisord" in " ".join(p.cmdline()) for p in processes(state)) == 1
+
+
+def test_what_supervisor_did_by_itself_meanwhile_is_no_error(state, running, monkeypatch):
+    paths = StackPaths.of(state)
+    before = pids(state)
+    supervisor = Supervisor(paths, identity.load(paths).supervisor)
+    monkeypatch.setattr(Supervisor, "is_running", lambda *_: False)  # as it was a moment ago
+    supervisor.start("front")
+    assert pids(state) == before
 
 
 def test_down_leaves_no_process_and_up_finds_the_data_again(state, running):
