@@ -8,6 +8,8 @@ from pathlib import Path
 from libs.ingest.errors import DiskFullError
 from libs.settings import EtlSettings
 
+_SOURCES = "in"
+
 
 def run_folder(limits: EtlSettings, run_id: str) -> Path:
     """Where a run keeps its files; not made yet."""
@@ -23,14 +25,14 @@ def file_folder(limits: EtlSettings, run_id: str, index: int) -> Path:
 
 def sources_folder(limits: EtlSettings, run_id: str, index: int) -> Path:
     """The folder, made, of what was submitted for one file: it, and its side files."""
-    folder = file_folder(limits, run_id, index) / "in"
+    folder = file_folder(limits, run_id, index) / _SOURCES
     folder.mkdir(exist_ok=True, mode=0o700)
     return folder
 
 
 def remove_sources(limits: EtlSettings, run_id: str, index: int) -> None:
     """Delete what was submitted for one file, once nothing of this run will read it again."""
-    shutil.rmtree(sources_folder(limits, run_id, index), ignore_errors=True)
+    shutil.rmtree(run_folder(limits, run_id) / str(index) / _SOURCES, ignore_errors=True)
 
 
 def require_room(limits: EtlSettings, needed_bytes: int) -> None:
