@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import logging
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
+from libs.errors import InputError
 from libs.faultpoints import Point, reach
 from libs.ingest.iso import metadata_of
 from libs.ingest.platform import Platform
@@ -18,7 +21,10 @@ from libs.ingest.values import (
     WrittenAsset,
 )
 from libs.ingest.vector_work import write_vector
+from libs.logs import about, problem_fields
 from libs.models import Asset, AssetDraft, AssetMetadata, S3Uri, Stage
+
+logger = logging.getLogger(__name__)
 
 
 def eject(platform: Platform, done: StageOutput[TransformedFile]) -> StageOutput[EjectedAsset]:
@@ -75,4 +81,13 @@ def _upload(
         content_type=asset.format.media_type,
     )
     reach(Point.OBJECT_UPLOADED)
-    return EjectedAsset(asset=asset, picture=picture.result())
+    with about(dataset=asset.dataset_id, asset_id=asset.id):
+        return EjectedAsset(asset=asset, picture=_drawn(picture))
+
+
+def _drawn(picture: Future[Path | None]) -> Path | None:
+    try:
+        return picture.result()
+    except InputError as error:  # good data, though too large for a limit to be drawn
+        logger.warning("There is no picture of it", extra=problem_fields(error.problems))
+        return None

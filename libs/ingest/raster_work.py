@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from functools import partial
+from pathlib import Path
 
+from libs.errors import TransientError
 from libs.ingest.drafts import Result, draft_of
 from libs.ingest.platform import Platform
 from libs.ingest.values import InspectedRaster, Job, TransformedRaster, WrittenAsset
@@ -13,6 +15,8 @@ from libs.models import OutputFormat, StepRecord, utc_now
 from libs.spatial_utils.cog import write_cog
 from libs.spatial_utils.cog_commands import CogOptions
 from libs.spatial_utils.crs import describe
+from libs.spatial_utils.errors import UnreadableFileError
+from libs.spatial_utils.gdal_cli import GDAL
 from libs.spatial_utils.picture import picture_of_cog
 from libs.transformations import CogStep, RasterRecipe, ReprojectRasterStep
 
@@ -94,5 +98,22 @@ def write_raster(platform: Platform, job: Job, done: TransformedRaster) -> Writt
     return WrittenAsset(
         draft=draft_of(job, fetched, result),
         path=cog.path,
-        draw=partial(picture_of_cog, platform.gdal, cog.path, folder / "picture.png", folder),
+        draw=partial(_picture, platform.gdal, cog.path, folder),
     )
+
+
+def _picture(gdal: GDAL, cog: Path, folder: Path) -> Path:
+    try:
+        return picture_of_cog(gdal, cog, folder / "picture.png", folder)
+    except UnreadableFileError as error:
+        raise UnreadableResultError(error) from error
+
+
+class UnreadableResultError(TransientError):
+    """GDAL cannot read the COG that it made: the disk or the memory of the machine is at fault."""
+
+    def __init__(self, error: UnreadableFileError) -> None:
+        super().__init__(
+            "The COG was made, but cannot be read again, so the disk under ETL_WORK_DIR may be "
+            f"failing. Nothing is committed; the batch is tried again. {error}"
+        )

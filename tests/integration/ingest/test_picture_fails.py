@@ -1,0 +1,65 @@
+"""A result that cannot be drawn is committed all the same; one that cannot be read never is."""
+
+import logging
+import uuid
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.transform import from_origin
+
+from libs.errors import TransientError
+from libs.faultpoints import Point, step_in
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def batch(user, tmp_path):
+    path = tmp_path / "scene.tif"
+    data = np.random.default_rng(7).integers(0, 4000, (1, 700, 900)).astype("uint16")
+    with rasterio.open(
+        path, "w", driver="GTiff", count=1, height=700, width=900, dtype="uint16",
+        crs="EPSG:32633", transform=from_origin(500_000, 5_000_000, 10, 10),
+    ) as out:  # fmt: skip
+        out.write(data)
+    entry = user.raster(path, crs="EPSG:32633")
+    return user.manifest([entry], intent="ingest_satellite_raster")
+
+
+@pytest.fixture
+def once_written():
+    """What it is given is done when the COG lies there, before it is drawn and uploaded."""
+
+    def arrange(act):
+        step_in(lambda point: act() if point is Point.FILE_WRITTEN else None)
+
+    yield arrange
+    step_in(None)
+
+
+def test_no_time_to_draw_is_no_reason_to_refuse_the_file(
+    user, batch, platform, once_written, monkeypatch, caplog
+):
+    once_written(lambda: monkeypatch.setattr(platform.gdal, "timeout_s", 0.001))
+    with caplog.at_level(logging.WARNING, "libs.ingest"):
+        committed = user.run(batch)
+    assert committed.assets[0].picture is None
+    assert platform.ledger.asset(committed.assets[0].asset.id).version == 1
+    (line,) = [one for one in caplog.records if "no picture" in one.message]
+    assert "ETL_GDAL_TIMEOUT_S" in line.problems[0]["cure"]
+
+
+def test_a_cog_that_the_disk_has_spoilt_is_not_blamed_on_the_user(
+    user, batch, platform, once_written
+):
+    run_id = str(uuid.uuid4())
+
+    def spoil():
+        (cog,) = platform.limits.work_dir.glob(f"run-{run_id.replace('-', '')}/*/out.tif")
+        cog.write_bytes(bytes(cog.stat().st_size))
+
+    once_written(spoil)
+    with pytest.raises(TransientError, match="cannot be read again"):
+        user.run(batch, run_id)
+    assert platform.ledger.current_assets(user.name) == ()
