@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 from psycopg import sql
 from pydantic import PrivateAttr
@@ -66,6 +66,15 @@ _FAULTY = sql.SQL(
     "SELECT t.{rid}, {geometry} AS shape, {function}({located}, {target}) AS said"
     " FROM {table} AS t OFFSET '0') AS tried WHERE said IS NOT NULL"
 )
+
+
+class _ArrivalFault(NamedTuple):
+    """What must not be true of an arriving geometry, and how that is said."""
+
+    is_present: sql.SQL
+    reason: str
+    is_absent: sql.Composed
+    """As short as can be: every row is asked."""
 
 
 class NormalizeCRSStep(VectorStep):
@@ -134,7 +143,7 @@ class NormalizeCRSStep(VectorStep):
         return sql.SQL("SELECT {}").format(sql.Literal(not self._is_there_already))
 
     def row_wise(self) -> RowWise:
-        arrives = [self._lacks(fault) for fault, _ in self._arrival_faults()]
+        arrives = [fault.is_absent for fault in self._arrival_faults()]
         return RowWise(
             arrives=sql.SQL(" AND ").join(arrives) if arrives else None,
             rewrite=None if self._is_there_already else Rewrite(self._transformed()),
@@ -145,14 +154,13 @@ class NormalizeCRSStep(VectorStep):
         tables = Compared(schema, input_table, output_table, self.geometry_column, None)
         return totals_sql(tables)
 
-    def _arrival_faults(self) -> list[tuple[sql.SQL, str]]:
-        """What must not be true of an arriving geometry, and how that is said."""
+    def _arrival_faults(self) -> list[_ArrivalFault]:
         faults = []
         if self._is_there_already:  # else the output is asked, after the transform
-            faults.append((_IS_NOT_FINITE, self._not_finite_reason))
+            faults.append(_ArrivalFault(_IS_NOT_FINITE, self._not_finite_reason, self._is_finite()))
         if self.crs is not None and self.crs.is_in_degrees:
             reason = "lies where there are no degrees of longitude and latitude"
-            faults.append((_IS_NO_PLACE, reason))
+            faults.append(_ArrivalFault(_IS_NO_PLACE, reason, self._ordinary(_IS_NO_PLACE)))
         return faults
 
     @property
@@ -161,15 +169,10 @@ class NormalizeCRSStep(VectorStep):
 
     def arrival_faults_sql(self, schema: str, input_table: str) -> sql.Composed | None:
         faults = [
-            self._rows_where(schema, input_table, fault, reason)
-            for fault, reason in self._arrival_faults()
+            self._rows_where(schema, input_table, fault.is_present, fault.reason)
+            for fault in self._arrival_faults()
         ]
         return first_faults(sql.SQL(" UNION ALL ").join(faults)) if faults else None
-
-    def _lacks(self, fault: sql.SQL) -> sql.Composed:
-        if fault is _IS_NOT_FINITE:
-            return self._is_finite()
-        return self._ordinary(fault)
 
     def _ordinary(self, fault: sql.SQL) -> sql.Composed:
         geometry = column(self.geometry_column)
