@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 
 _LATE = (
@@ -20,6 +21,11 @@ _LATE = (
 
 
 def import_all() -> None:
-    """Import them; a fork of this process has them at once."""
+    """Import them; a fork of this process has them at once.
+
+    All that is there by now stays: no fork's garbage collector looks at it again, which would also
+    copy the memory that the forks share.
+    """
     for name in _LATE:
         importlib.import_module(name)
+    gc.freeze()
