@@ -60,7 +60,7 @@ _COUNTS = sql.SQL(
     " FROM {joined}) AS counts"
 )
 
-_PRODUCT = sql.SQL("a.vertices::numeric * b.vertices")
+_PRODUCT = sql.SQL("a.vertices::bigint * b.vertices")
 _HASH_JOIN = sql.SQL("SET LOCAL enable_mergejoin = off; {}")
 """Tables just made have no statistics, and so PostgreSQL would sort them, one on every core."""
 
