@@ -116,4 +116,5 @@ def stream_table(
         ),
     }
     queries = [part.format(**parts).as_string() for part in (_EXTENDED, _WITHOUT_EXTENT)]
-    return TableStream(postgis.session.adbc_connect(schema), loaded, queries)
+    session = postgis.session.for_table(loaded)
+    return TableStream(session.adbc_connect(schema), loaded, queries)

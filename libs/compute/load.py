@@ -63,6 +63,7 @@ def load_arrow(
         run_schema=schema,
         table=table,
         row_count=packed.row_count,
+        size_bytes=packed.size_bytes,
         source_geometry_name=layout.source_geometry_name,
         attributes=layout.attributes,
     )
@@ -88,14 +89,14 @@ def _create_table(postgis: PostGIS, schema: RunSchema, table: str, layout: Layou
 
 
 class _Packed:
-    """The batches as they travel; counts rows, and keeps the error that ended them."""
+    """The batches as they travel; counts rows and bytes, and keeps the error that ended them."""
 
     def __init__(
         self, batches: Iterable[pa.RecordBatch], arrow_schema: pa.Schema, layout: Layout
     ) -> None:
         self._batches = batches
         self._layout = layout
-        self.row_count = 0
+        self.row_count = self.size_bytes = 0
         self.failure: Exception | None = None
         nothing = [pa.nulls(0, field.type) for field in arrow_schema]
         self.schema = self._pack(pa.RecordBatch.from_arrays(nothing, schema=arrow_schema)).schema
@@ -105,6 +106,7 @@ class _Packed:
             for batch in self._batches:
                 packed = self._pack(batch)
                 self.row_count += batch.num_rows
+                self.size_bytes += packed.nbytes
                 yield packed
         except Exception as error:
             self.failure = error

@@ -36,6 +36,8 @@ _GEOMETRY_COLUMNS = sql.SQL(
 )
 _EXTENSION = sql.SQL("SELECT count(*) FROM pg_extension WHERE extname = 'postgis'")
 
+_HELPERS = sql.SQL("SET LOCAL max_parallel_workers_per_gather = {}")
+
 
 class PostGIS:
     """Connections to one PostGIS. Making it touches no network; the first use opens the pool.
@@ -128,13 +130,22 @@ class PostGIS:
             return cursor.fetchall() if cursor.description else []
 
     def run_step(
-        self, schema: RunSchema, statement: sql.SQL | sql.Composed, what: str = "a step"
+        self,
+        schema: RunSchema,
+        statement: sql.SQL | sql.Composed,
+        what: str = "a step",
+        *,
+        about: LoadedTable | None = None,
     ) -> list[Row]:
         """Run the statements of a recipe's step for a run, all or none; rows of the last one.
 
-        `what` names the step in errors.
+        `what` names the step in errors. `about`: the table from which those that it reads descend;
+        a small one is not worth more than one core.
         """
         with self.connection(schema) as connection, translated(what):
+            if about is not None:
+                helpers = sql.Literal(self.session.for_table(about).helpers)
+                connection.execute(_HELPERS.format(helpers))
             cursor = connection.execute(statement)
             while cursor.nextset():
                 pass

@@ -5,11 +5,12 @@ The only module that unwraps the password. Runs no statement of its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from libs.compute.errors import translated
+from libs.compute.table import LoadedTable
 from libs.models import RunSchema
 from libs.settings import ComputeSettings
 
@@ -32,9 +33,17 @@ class Session:
     settings: ComputeSettings
     workers: int
 
+    @property
+    def helpers(self) -> int:
+        """How many processes may help the leading one, which works, too."""
+        return max(self.workers - 1, 0)
+
+    def for_table(self, loaded: LoadedTable) -> Session:
+        """The same, on one core where another would cost more than it saves."""
+        return self if loaded.is_worth_more_cores else replace(self, workers=1)
+
     def _options(self) -> str:
         """Session parameters as libpq passes them at connection, the same for every driver."""
-        helpers = max(self.workers - 1, 0)  # the leading process works, too
         parameters = {
             "statement_timeout": f"{self.settings.statement_timeout_s}s",
             "client_connection_check_interval": "10s",  # a dead client's statement ends
@@ -43,8 +52,8 @@ class Session:
             "min_parallel_index_scan_size": "0",
             "parallel_setup_cost": "0",
             "parallel_tuple_cost": "0",
-            "max_parallel_workers_per_gather": str(helpers),
-            "max_parallel_maintenance_workers": str(helpers),
+            "max_parallel_workers_per_gather": str(self.helpers),
+            "max_parallel_maintenance_workers": str(self.helpers),
             "work_mem": "64MB",
             "maintenance_work_mem": "256MB",
             "timezone": "UTC",

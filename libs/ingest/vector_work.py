@@ -64,10 +64,11 @@ def transform_vector(platform: Platform, job: Job, loaded: LoadedVector) -> Tran
 def _steps(
     platform: Platform, loaded: LoadedVector, plan: Sequence[PlannedStep]
 ) -> tuple[StepRecord, ...]:
-    schema, columns = loaded.table.run_schema, (ROW_ID, *loaded.table.attribute_columns)
+    table = loaded.table
+    schema, columns = table.run_schema, (ROW_ID, *table.attribute_columns)
 
     def executing(what: str) -> Execute:
-        return lambda statement: platform.compute.run_step(schema, statement, what)
+        return lambda statement: platform.compute.run_step(schema, statement, what, about=table)
 
     started_at, started = utc_now(), time.monotonic()
     outcomes = run_in_one_pass(plan, schema.name, columns, executing("the recipe"))
@@ -175,7 +176,7 @@ def _picture(
         row_id=sql.Identifier(ROW_ID),
         every=sql.Literal(max(1, result.row_count // PICTURE_FEATURES)),
     )
-    rows = platform.compute.run_step(table.run_schema, statement, "the picture")
+    rows = platform.compute.run_step(table.run_schema, statement, "the picture", about=table)
     return picture_of_features(
         _geometries(rows), result.bounds, target, is_geographic=done.crs.is_geographic
     )

@@ -172,6 +172,30 @@ def test_an_ephemeral_schema_is_gone_whatever_happens(compute: PostGIS) -> None:
     assert schema.name not in compute.run_schemas()
 
 
+@pytest.mark.parametrize(("vertices", "helpers"), [(10, 0), (200_000, 2)], ids=["few", "many"])
+def test_another_core_helps_where_there_is_much_to_do(
+    settings, vertices: int, helpers: int
+) -> None:
+    """The size counts in bytes: a few large geometries are as much work as many small ones."""
+    schema = fresh()
+    line = shapely.to_wkb(shapely.LineString([(n, n % 7) for n in range(vertices)]))
+    table = pa.table({"geom": pa.array([line], pa.binary())})
+    plan = sql.SQL("EXPLAIN (FORMAT JSON, ANALYZE) SELECT ST_Length(geom) FROM {}")
+    with (
+        PostGIS.connect(settings.compute, workers=3) as compute,
+        compute.ephemeral_schema(schema),
+    ):
+        loaded = compute.load_arrow(table.to_reader(), schema=schema, geometry_index=0)
+        statement = plan.format(sql.Identifier(schema.name, loaded.table))
+        assert loaded.size_bytes == pytest.approx(16 * vertices, abs=100)
+        [(explained,)] = compute.run_step(schema, statement, about=loaded)
+        assert explained[0]["Plan"].get("Workers Planned", 0) == helpers
+        [(explained,)] = compute.run_step(schema, statement)
+        assert explained[0]["Plan"]["Workers Planned"] == 2, "only what is about that table"
+        with compute.stream_table(schema, loaded.table, loaded) as stream:
+            assert sum(batch.num_rows for batch in stream) == 1
+
+
 def test_making_a_schema_again_empties_it(compute: PostGIS) -> None:
     schema = fresh()
     table = sql.SQL("CREATE TABLE {} (n int)").format(sql.Identifier(schema.name, "t"))

@@ -121,6 +121,7 @@ def test_a_loaded_table_can_be_handed_to_another_process() -> None:
         run_schema=RunSchema(run_id="0" * 32),
         table="raw_data",
         row_count=3,
+        size_bytes=100,
         source_geometry_name="shape",
         attributes=pa.schema([pa.field("a b", pa.timestamp("ns", "UTC"), nullable=False)]),
     )
