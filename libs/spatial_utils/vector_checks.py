@@ -72,7 +72,9 @@ class Checks:
 
     def _refuse_stubs(self, column: pa.BinaryArray, sizes: np.ndarray) -> None:
         """PostGIS 3.3 crashes on WKB of no bytes: the server, with all that others do in it."""
-        stubs = (sizes < _SHORTEST_WKB_BYTES) & column.is_valid().to_numpy(zero_copy_only=False)
+        stubs = sizes < _SHORTEST_WKB_BYTES
+        if column.null_count:
+            stubs &= column.is_valid().to_numpy(zero_copy_only=False)
         if stubs.any():
             row = self._rows + int(np.argmax(stubs))
             raise FileProblemError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from libs.spatial_utils.vector_layer import refuse_twins
 from libs.spatial_utils.vector_prescan import Prescan
@@ -64,6 +63,8 @@ class ColumnPlan:
         return pa.field(item.name, self._known.times.get(item.name) or _plain_type(item))
 
     def _check_geometry(self, batch: pa.RecordBatch) -> None:
+        import pyarrow.compute as pc  # late: a tenth of the child's start, and few files need it
+
         faulty = pc.is_null(batch.column(self._geometry))
         for name in self._known.source_of_geometry:
             faulty = pc.and_(faulty, _has_content(batch.column(self._names.index(name))))
@@ -152,6 +153,8 @@ def _as_type(column: pa.Array, wanted: pa.DataType) -> pa.Array:
 
 
 def _has_content(column: pa.Array) -> pa.Array:
+    import pyarrow.compute as pc
+
     there = pc.is_valid(column)
     if pa.types.is_string(column.type):
         return pc.and_(there, pc.not_equal(pc.fill_null(pc.utf8_trim_whitespace(column), ""), ""))

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyogrio
 
 from libs.spatial_utils import vector_shapefile
@@ -207,6 +206,14 @@ def _unused(look: _Look) -> set[str]:
     return unused
 
 
+def _with_and_without_zone(column: pa.Array) -> tuple[bool, bool]:
+    """Whether some texts of times end in a zone, and whether some do not."""
+    import pyarrow.compute as pc  # late: a tenth of the child's start, and few files need it
+
+    told = pc.match_substring_regex(column, _ZONED)
+    return bool(pc.any(told).as_py()), bool(pc.any(pc.invert(told)).as_py())
+
+
 def _with_zones(look: _Look, known: Prescan) -> Prescan:
     """Find out which times have a zone; those that all have one become moments in UTC."""
     schema, _ = look.schema()
@@ -220,9 +227,9 @@ def _with_zones(look: _Look, known: Prescan) -> Prescan:
     zoned, bare = (set[str](), set[str]())
     for batch in look.columns(naive) if naive else ():
         for name in naive:
-            told = pc.match_substring_regex(batch.column(name), _ZONED)
-            zoned |= {name} if pc.any(told).as_py() else set()
-            bare |= {name} if pc.any(pc.invert(told)).as_py() else set()
+            with_zone, without = _with_and_without_zone(batch.column(name))
+            zoned |= {name} if with_zone else set()
+            bare |= {name} if without else set()
     if not zoned:
         return known
     times = {item.name: item.type for item in schema if pa.types.is_timestamp(item.type)} | {
