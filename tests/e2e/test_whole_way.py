@@ -32,6 +32,12 @@ def entry(person, path, driver="GPKG", **more):
     }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def long_work(tmp_path_factory):
+    """A file that keeps a run busy for long enough to be met at work."""
+    return crowd(tmp_path_factory.mktemp("crowd") / "crowd.fgb", 120_000)
+
+
 def metadata(materialization):
     return {item["label"]: item for item in materialization["metadataEntries"]}
 
@@ -121,20 +127,19 @@ def test_a_run_reexecuted_three_times_from_the_page_changes_nothing(
 
 
 def test_a_cancelled_run_leaves_a_truthful_ledger_and_can_be_run_again(
-    person, page, platform, tmp_path
+    person, page, platform, long_work
 ):
-    key = person.manifest([entry(person, crowd(tmp_path / "crowd.fgb", 250_000), "FlatGeobuf")])
+    key = person.manifest([entry(person, long_work, "FlatGeobuf")])
     run_key = person.run_key(key)
     run_id = wait_until(lambda: page.runs_of(run_key))[0]["runId"]
-    digits = run_id.replace("-", "")
-    wait_until(lambda: [s for s in platform.compute.run_schemas() if digits in s])
+    wait_until(lambda: schemas_of(run_id, platform))
     page.terminate(run_id)
     assert page.wait(run_id) == "CANCELED"
     record = wait_until(
         lambda: (run := platform.ledger.run(run_id)).state is RunState.CANCELLED and run
     )
     assert platform.ledger.batch(record.batch).state is BatchState.CANCELLED
-    wait_until(lambda: not [s for s in platform.compute.run_schemas() if digits in s])
+    wait_until(lambda: not schemas_of(run_id, platform))
     assert platform.ledger.versions(f"{person.name}/crowd") == ()
 
     again = page.reexecute(run_id)
@@ -144,20 +149,25 @@ def test_a_cancelled_run_leaves_a_truthful_ledger_and_can_be_run_again(
 
 
 def test_a_run_that_is_killed_is_noticed_cleaned_up_and_tried_again(
-    person, page, platform, tmp_path
+    person, page, platform, long_work
 ):
-    key = person.manifest([entry(person, crowd(tmp_path / "crowd.fgb", 250_000), "FlatGeobuf")])
+    key = person.manifest([entry(person, long_work, "FlatGeobuf")])
     run_key = person.run_key(key)
     run_id = wait_until(lambda: page.runs_of(run_key))[0]["runId"]
-    digits = run_id.replace("-", "")
-    wait_until(lambda: [s for s in platform.compute.run_schemas() if digits in s])
+    wait_until(lambda: schemas_of(run_id, platform))
     os.kill(worker_of(run_id, page), signal.SIGKILL)
     assert page.wait(run_id, timeout_s=120) == "FAILURE"
     wait_until(lambda: platform.ledger.run(run_id).state is RunState.FAILED)
-    wait_until(lambda: not [s for s in platform.compute.run_schemas() if digits in s])
+    wait_until(lambda: not schemas_of(run_id, platform))
     assert person.receipt(key, timeout_s=180)["outcome"] == "committed"
     assert len(page.runs_of(run_key)) == 2
     assert [a.version for a in platform.ledger.versions(f"{person.name}/crowd")] == [1]
+
+
+def schemas_of(run_id: str, platform) -> list[str]:
+    """What the run has in PostGIS now."""
+    digits = run_id.replace("-", "")
+    return [name for name in platform.compute.run_schemas() if digits in name]
 
 
 def worker_of(run_id: str, page) -> int:
