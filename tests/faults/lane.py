@@ -149,6 +149,7 @@ class Lane:
 
     def limit_room(self, kilobytes: int) -> None:
         """Let the work folder be a disk of this size; needs the right to mount one."""
+        self.free_disk()  # else the one that is there would stay, below the new one
         self._mount(kilobytes, "")
         self._has_own_disk = True
 
