@@ -10,6 +10,7 @@ import contextlib
 import json
 import logging
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import datetime, timezone
@@ -102,6 +103,8 @@ def configure(form: LogFormat, stream: TextIO | None = None) -> None:
         logging.getLogger().addHandler(handler)
         logging.captureWarnings(capture=True)
         sys.excepthook = _log_the_end
+        sys.unraisablehook = _log_what_is_lost
+        threading.excepthook = _log_the_end_of_a_thread
     else:
         logging.getLogger("libs").addHandler(handler)
 
@@ -117,6 +120,23 @@ def _log_the_end(
         sys.__excepthook__(kind, error, trace)
     else:
         logging.getLogger("libs").critical("The process ends", exc_info=(kind, error, trace))
+
+
+def _log_what_is_lost(lost: sys.UnraisableHookArgs) -> None:
+    """An error in a destructor or a callback, which Python can raise nowhere."""
+    if lost.exc_value is not None:
+        where = getattr(lost.object, "__qualname__", type(lost.object).__name__)
+        trace = (lost.exc_type, lost.exc_value, lost.exc_traceback)
+        logging.getLogger("libs").error(
+            "Python goes on after an error in %s", where, exc_info=trace
+        )
+
+
+def _log_the_end_of_a_thread(ended: threading.ExceptHookArgs) -> None:
+    if ended.exc_value is not None:
+        name = ended.thread.name if ended.thread else "?"
+        trace = (ended.exc_type, ended.exc_value, ended.exc_traceback)
+        logging.getLogger("libs").error("The thread %s ends", name, exc_info=trace)
 
 
 def _rfc3339(seconds: float) -> str:

@@ -54,9 +54,9 @@ if [ $# -gt 0 ]; then
 fi
 
 # Two lanes. What works on the shared stack goes one after the other: the auditor's tests would clean up
-# what Dagster's runs are at. Beside it goes what needs no stack, or starts its own; the lanes take about
-# the same time. Three at once took 21 minutes instead of 24 on two cores, and tests waited in vain. Of
-# the hostile cases, a part (`make torture`: all).
+# what Dagster's runs are at. Beside it goes what needs no stack, and some of what starts its own, so that
+# both lanes take about as long. A third lane saved little on two cores, and tests waited in vain. Of the
+# hostile cases, a part (`make torture`: all).
 no_shared_stack=(tests/e2e/test_stack_faults.py tests/e2e/test_fresh_stacks.py tests/unit tests/faults)
 others=()
 for file in tests/e2e/test_*.py; do

@@ -27,7 +27,7 @@ def wait_at_the_gate() -> None:
 def leave() -> NoReturn:
     """The job is done and the process gone: what Python tidies up at its end is nobody's work.
 
-    A run of ours ends so in production: multiprocessing leaves forked processes by `os._exit`.
+    In production a run is a forked process, which multiprocessing ends by `os._exit`.
     """
     sys.stdout.flush()
     os._exit(0)

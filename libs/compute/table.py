@@ -18,8 +18,8 @@ MAX_ATTRIBUTES = 1590
 """PostgreSQL's limit of 1600 columns, less ours and some that steps may add."""
 
 WORTH_MORE_CORES_BYTES = 2 * 2**20
-"""From here on another process of the server saves time. It takes 30 ms to start, of which most is
-to load PostGIS; with 2 cores, 10,000 polygons of 4 MB are where both take as long."""
+"""From here on another process of the server helps. It takes 30 ms to start, most of them to load
+PostGIS: two cores save as much with 10,000 polygons, of 4 MB, and more cores with fewer."""
 
 _READER_KEYS = (b"PARQUET:",)
 """Field metadata that tells about the file it was read from, and nothing about the data."""

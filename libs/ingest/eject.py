@@ -6,6 +6,7 @@ import logging
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+from libs.compute import StatementTimeoutError
 from libs.errors import InputError
 from libs.faultpoints import Point, reach
 from libs.ingest.iso import metadata_of
@@ -21,7 +22,7 @@ from libs.ingest.values import (
     WrittenAsset,
 )
 from libs.ingest.vector_work import write_vector
-from libs.logs import about, problem_fields
+from libs.logs import about
 from libs.models import Asset, AssetDraft, AssetMetadata, S3Uri, Stage
 
 logger = logging.getLogger(__name__)
@@ -88,6 +89,6 @@ def _upload(
 def _drawn(picture: Future[Path | None]) -> Path | None:
     try:
         return picture.result()
-    except InputError as error:  # good data, though too large for a limit to be drawn
-        logger.warning("There is no picture of it", extra=problem_fields(error.problems))
+    except (InputError, StatementTimeoutError) as error:  # the data is good all the same
+        logger.warning("There is no picture of it: %s", error)
         return None

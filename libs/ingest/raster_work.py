@@ -12,7 +12,7 @@ from libs.ingest.platform import Platform
 from libs.ingest.values import InspectedRaster, Job, TransformedRaster, WrittenAsset
 from libs.ingest.workspace import file_folder, remove_sources, require_room
 from libs.models import OutputFormat, StepRecord, utc_now
-from libs.spatial_utils.cog import write_cog
+from libs.spatial_utils.cog import CogResult, write_cog
 from libs.spatial_utils.cog_commands import CogOptions
 from libs.spatial_utils.crs import describe
 from libs.spatial_utils.errors import UnreadableFileError
@@ -98,22 +98,23 @@ def write_raster(platform: Platform, job: Job, done: TransformedRaster) -> Writt
     return WrittenAsset(
         draft=draft_of(job, fetched, result),
         path=cog.path,
-        draw=partial(_picture, platform.gdal, cog.path, folder),
+        draw=partial(_picture, platform.gdal, cog, folder),
     )
 
 
-def _picture(gdal: GDAL, cog: Path, folder: Path) -> Path:
+def _picture(gdal: GDAL, cog: CogResult, folder: Path) -> Path:
     try:
-        return picture_of_cog(gdal, cog, folder / "picture.png", folder)
+        return picture_of_cog(gdal, cog.path, cog.info, folder / "picture.png", folder)
     except UnreadableFileError as error:
         raise UnreadableResultError(error) from error
 
 
 class UnreadableResultError(TransientError):
-    """GDAL cannot read the COG that it made: the disk or the memory of the machine is at fault."""
+    """GDAL cannot read the COG that it made: the machine is at fault, or GDAL, and no user."""
 
     def __init__(self, error: UnreadableFileError) -> None:
+        said = " ".join(problem.what for problem in error.problems)
         super().__init__(
-            "The COG was made, but cannot be read again, so the disk under ETL_WORK_DIR may be "
-            f"failing. Nothing is committed; the batch is tried again. {error}"
+            "The COG was made, but cannot be read again. Nothing is committed; the batch is tried "
+            f"again. If that goes on, look at the disk under ETL_WORK_DIR. ({said})"
         )

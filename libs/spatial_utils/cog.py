@@ -47,6 +47,8 @@ class CogResult(Frozen):
     """WKT 2."""
     geotransform: GeoTransform
     shape: RasterShape
+    info: DatasetInfo
+    """What GDAL says of it."""
     notes: tuple[str, ...] = ()
     """What a reader must know: a mask or a nodata value that the source had not."""
 
@@ -129,6 +131,7 @@ def _measured(
         crs_wkt=info.coordinate_system.wkt if info.coordinate_system else "",
         geotransform=transform,
         shape=_shape(info, transform),
+        info=info,
         notes=notes,
     )
 

@@ -29,9 +29,10 @@ MOST_CLASSES = 32
 """Whole numbers with no more distinct values than this are drawn as classes."""
 
 
-def picture_of_cog(gdal: GDAL, path: Path, target: Path, work_dir: Path) -> Path:
+def picture_of_cog(gdal: GDAL, path: Path, info: DatasetInfo, target: Path, work_dir: Path) -> Path:
     """Draw a COG in `work_dir` as a PNG with at most `MAX_SIDE` pixels a side.
 
+    `info` is what `gdal.info` says of it.
     Three colour bands as they are, a palette by its colours, codes by a colour each, measurements
     on a ramp of colours. Degrees of longitude are narrowed as on a map.
 
@@ -41,7 +42,6 @@ def picture_of_cog(gdal: GDAL, path: Path, target: Path, work_dir: Path) -> Path
     import numpy as np
     from PIL import Image
 
-    info = gdal.info(path, "GTiff", work_dir=work_dir, about=path.name)
     chosen = _chosen_bands(info)
     layers = _read_small(gdal, path, info, chosen, work_dir)
     valid = layers[-1] > 0

@@ -165,4 +165,5 @@ def _has_content(column: pa.Array) -> pa.Array:
 
 def _are_row_numbers(ids: pa.Array, start: int) -> bool:
     counted = pa.array(range(start, start + len(ids)), pa.int64())
-    return bool(ids.cast(pa.int64()).equals(counted))
+    whole = ids if ids.type == counted.type else ids.cast(counted.type)
+    return bool(whole.equals(counted))

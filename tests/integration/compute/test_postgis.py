@@ -179,7 +179,7 @@ def test_another_core_helps_where_there_is_much_to_do(
     """The size counts in bytes: a few large geometries are as much work as many small ones."""
     schema = fresh()
     line = shapely.to_wkb(shapely.LineString([(n, n % 7) for n in range(vertices)]))
-    table = pa.table({"geom": pa.array([line], pa.binary())})
+    table = pa.table({"geom": pa.array([line], pa.binary()), "helpers": [""]})
     plan = sql.SQL("EXPLAIN (FORMAT JSON, ANALYZE) SELECT ST_Length(geom) FROM {}")
     with (
         PostGIS.connect(settings.compute, workers=3) as compute,
@@ -192,8 +192,18 @@ def test_another_core_helps_where_there_is_much_to_do(
         assert explained[0]["Plan"].get("Workers Planned", 0) == helpers
         [(explained,)] = compute.run_step(schema, statement)
         assert explained[0]["Plan"]["Workers Planned"] == 2, "only what is about that table"
-        with compute.stream_table(schema, loaded.table, loaded) as stream:
-            assert sum(batch.num_rows for batch in stream) == 1
+        shown = sql.SQL(
+            "CREATE VIEW {} AS SELECT rid, geom,"
+            " current_setting('max_parallel_workers_per_gather') AS c0 FROM {}"
+        )
+        view = sql.Identifier(schema.name, "shown")
+        compute.run_step(
+            schema, shown.format(view, sql.Identifier(schema.name, loaded.table)), about=loaded
+        )
+        with compute.stream_table(schema, "shown", loaded) as stream:
+            assert [row["helpers"] for batch in stream for row in batch.to_pylist()] == [
+                str(helpers)
+            ]
 
 
 def test_making_a_schema_again_empties_it(compute: PostGIS) -> None:

@@ -65,8 +65,9 @@ def test_natural_earth_arrives_with_its_rows_attributes_and_geometries(
 
 
 def test_the_same_input_gives_the_same_bytes_in_another_run_and_with_other_workers(
-    compute: PostGIS, settings, tmp_path: Path
+    compute: PostGIS, settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("libs.compute.table.WORTH_MORE_CORES_BYTES", 0)
     hashes = {through(compute, tmp_path / "a.parquet", 3857, "EPSG:3857").sha256}
     for workers in (1, 4):
         with PostGIS.connect(settings.compute, workers=workers) as other:

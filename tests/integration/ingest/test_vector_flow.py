@@ -12,6 +12,7 @@ import pyogrio
 import pytest
 import shapely
 
+from libs.compute import PostGIS
 from libs.ingest import Committed
 
 pytestmark = pytest.mark.integration
@@ -35,6 +36,21 @@ def only(committed):
     assert isinstance(committed, Committed)
     (done,) = committed.assets
     return done.asset
+
+
+def test_postgis_is_told_what_each_of_its_statements_is_about(user, countries, monkeypatch):
+    """Else all of them would run on all cores, whose processes a small table is not worth."""
+    about, real = {}, PostGIS.run_step
+
+    def seen(self, schema, statement, what="a step", **more):
+        about.setdefault(what, set()).add(more.get("about") is not None)
+        return real(self, schema, statement, what, **more)
+
+    monkeypatch.setattr(PostGIS, "run_step", seen)
+    only(user.run(user.manifest([shapefile(user, countries)])))
+    assert about.pop("making raw_data") == {False}
+    assert {"tidying up", "the picture"} < about.keys()
+    assert set.union(*about.values()) == {True}
 
 
 def test_a_natural_earth_shapefile_becomes_a_geoparquet_that_everybody_reads(

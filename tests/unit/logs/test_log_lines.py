@@ -21,7 +21,8 @@ logger = logging.getLogger("libs.of.a.test")
 def written():
     """What `configure` makes of the log, as text; the process's own logging comes back after."""
     root, ours = logging.getLogger(), logging.getLogger("libs")
-    before = (root.handlers[:], ours.handlers[:], ours.level, sys.excepthook)
+    hooks = (sys.excepthook, sys.unraisablehook, threading.excepthook)
+    before = (root.handlers[:], ours.handlers[:], ours.level)
     stream = io.StringIO()
 
     def to(form):
@@ -29,7 +30,8 @@ def written():
         return stream
 
     yield to
-    root.handlers[:], ours.handlers[:], level, sys.excepthook = before
+    root.handlers[:], ours.handlers[:], level = before
+    sys.excepthook, sys.unraisablehook, threading.excepthook = hooks
     ours.setLevel(level)
     logging.captureWarnings(capture=False)
 
@@ -107,3 +109,27 @@ def test_what_ends_a_process_is_a_line_of_json_too():
     assert warned["logger"] == "py.warnings" and "old" in warned["message"]
     assert ended["level"] == "CRITICAL" and ended["error"] == "ZeroDivisionError"
     assert done.returncode == 1
+
+
+def test_what_python_can_raise_nowhere_is_a_line_of_json_too():
+    """An interrupt that comes in a destructor, say, or the end of a thread."""
+    code = """
+import threading
+from libs.logs import configure
+configure("json")
+class Lost:
+    def __del__(self):
+        raise KeyboardInterrupt
+lost = Lost()
+del lost
+thread = threading.Thread(target=lambda: 1 / 0, name="reader")
+thread.start()
+thread.join()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    lost, ended = [json.loads(line) for line in done.stderr.splitlines()]
+    assert (lost["level"], lost["error"]) == ("ERROR", "KeyboardInterrupt")
+    assert "Lost.__del__" in lost["message"]
+    assert (ended["level"], ended["error"]) == ("ERROR", "ZeroDivisionError")
+    assert "reader" in ended["message"]
+    assert done.returncode == 0

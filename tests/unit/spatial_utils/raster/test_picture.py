@@ -29,7 +29,7 @@ def draw(
 
     def run(array: np.ndarray, **profile: object) -> np.ndarray:
         cog = make_cog(make_tiff(array, **profile))
-        picture = picture_of_cog(gdal, cog.path, tmp_path / "p.png", tmp_path)
+        picture = picture_of_cog(gdal, cog.path, cog.info, tmp_path / "p.png", tmp_path)
         with Image.open(picture) as image:
             assert (image.format, image.mode) == ("PNG", "RGBA")
             return np.asarray(image)
