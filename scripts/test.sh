@@ -67,7 +67,9 @@ export HOSTILE_CASES=${HOSTILE_CASES:-1}
 
 failed=0
 side=$(mktemp) main=$(mktemp)
-$python -m pytest "${no_shared_stack[@]}" -m "not torture" >"$side" 2>&1 </dev/null 9>&- &
+# Without `env`, SIGINT would be ignored by all that is started in the background, down to the servers.
+env --default-signal=INT,QUIT $python -m pytest "${no_shared_stack[@]}" -m "not torture" \
+  >"$side" 2>&1 </dev/null 9>&- &
 beside=$!
 tests "${others[@]}" -m "not torture" | tee "$main" || failed=1
 wait "$beside" || failed=1

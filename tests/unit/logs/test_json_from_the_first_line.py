@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -37,21 +36,12 @@ def lines_of(command, folder, words, **environment):
         while not all(word in log.read_text() for word in words):
             assert running.poll() is None and time.monotonic() < deadline, log.read_text()
             time.sleep(0.2)
-        ask_to_end(running)
+        running.send_signal(signal.SIGINT)
+        running.wait(timeout=60)
     finally:
         running.kill()
         running.wait()
     return log.read_text().splitlines()
-
-
-def ask_to_end(running):
-    """As a person does, who asks again: Python may lose an interrupt that comes in a callback."""
-    for _ in range(6):
-        running.send_signal(signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            running.wait(timeout=15)
-            return
-    raise AssertionError("it does not end")
 
 
 def check(lines):
