@@ -10,8 +10,10 @@ import argparse
 from contextlib import ExitStack
 from pathlib import Path
 
+from benchmarks.rounds import OURS
 from benchmarks.scenarios import SCENARIOS, Sizes
 from benchmarks.stack import bench_stack
+from benchmarks.vector import CONTENDERS
 
 
 def main() -> None:
@@ -42,6 +44,8 @@ def _options() -> argparse.Namespace:
     add("--rounds", type=int, help="turns of each contender (3; quick: 1)")
     add("--out", type=Path, default=Path("bench"), help="folder for all of it")
     add("--case", type=_named, action="append", metavar="SHAPE:ROWS", help="vector: polygons:1000")
+    add("--contender", action="append", choices=[it for it in CONTENDERS if it != OURS],
+        help="vector, real: only this one beside us; may be repeated")  # fmt: skip
     add("--raster", type=_named, action="append", metavar="KIND:SIDE", help="raster: image:8000")
     add("--manifests", type=int, help="latency: so many, one after the other (20; quick: 3)")
     add("--old-manifests", type=int, help="latency: so many done before (100000; quick: 200)")

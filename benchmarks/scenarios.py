@@ -26,6 +26,8 @@ class Sizes:
         ("image", 8_000), ("heights", 20_000), ("warped", 8_000),
     )  # fmt: skip
     real: tuple[real_data.Package, ...] = (real_data.ONE_KM,)
+    contender: tuple[str, ...] = ()
+    """Of the vector job, beside ours; empty: all."""
     rounds: int = 3
     manifests: int = 20
     old_manifests: int = 100_000
@@ -86,14 +88,16 @@ def _write_raw(folder: Path, raw: object) -> None:
 
 def _vector(stack: BenchStack, folder: Path, sizes: Sizes) -> str:
     cases = [vector.seeded(shape, rows) for shape, rows in sizes.case]
-    return _beside_others(folder, vector.run(stack, folder, cases, sizes.rounds))
+    rounds = vector.run(stack, folder, cases, sizes.rounds, sizes.contender)
+    return _beside_others(folder, rounds)
 
 
 def _real(stack: BenchStack, folder: Path, sizes: Sizes) -> str:
     if not real_data.is_there_a_registry():
         return "Not measured: npm is not installed, which fetches the data.\n"
     cases = [vector.real(package) for package in sizes.real]
-    return _beside_others(folder, vector.run(stack, folder, cases, sizes.rounds))
+    rounds = vector.run(stack, folder, cases, sizes.rounds, sizes.contender)
+    return _beside_others(folder, rounds)
 
 
 def _raster(stack: BenchStack, folder: Path, sizes: Sizes) -> str:

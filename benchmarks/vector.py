@@ -124,15 +124,28 @@ CONTENDERS: dict[str, Callable[[Job], Measured]] = {
 DOES_LESS = frozenset({"gpio_convert"})
 
 
-def run(stack: BenchStack, folder: Path, cases: Sequence[Case], rounds: int) -> Iterator[Round]:
-    """Yields each turn as it ends. Raises `DisagreementError` where results differ."""
+def run(
+    stack: BenchStack,
+    folder: Path,
+    cases: Sequence[Case],
+    rounds: int,
+    beside: Sequence[str] = (),
+) -> Iterator[Round]:
+    """Ours, and those that `beside` names (none: all); yields each turn as it ends.
+
+    Raises:
+        DisagreementError: results differ.
+    """
+    chosen = {
+        name: turn for name, turn in CONTENDERS.items() if name in (OURS, *(beside or CONTENDERS))
+    }
     for case in cases:
         source = case.make(folder)
         uri = stack.user.put(source, f"sources/{source.name}")
         job = Job(stack, source, uri, case.crs, folder)
-        yield from in_turn(case.name, job, CONTENDERS, rounds)
+        yield from in_turn(case.name, job, chosen, rounds)
         mine = contents(job.result(OURS))
-        for name in CONTENDERS:
+        for name in chosen:
             if name != OURS and name not in DOES_LESS:
                 require_agreement(name, mine, contents(job.result(name)))
 
