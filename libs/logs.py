@@ -133,7 +133,7 @@ def _log_what_is_lost(lost: sys.UnraisableHookArgs) -> None:
 
 
 def _log_the_end_of_a_thread(ended: threading.ExceptHookArgs) -> None:
-    if ended.exc_value is not None:
+    if ended.exc_value is not None and ended.exc_type is not SystemExit:
         name = ended.thread.name if ended.thread else "?"
         trace = (ended.exc_type, ended.exc_value, ended.exc_traceback)
         logging.getLogger("libs").error("The thread %s ends", name, exc_info=trace)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from libs.compute.errors import translated
-from libs.compute.table import LoadedTable
 from libs.models import RunSchema
 from libs.settings import ComputeSettings
 
 if TYPE_CHECKING:
     from adbc_driver_postgresql.dbapi import Connection as AdbcConnection
+
+    from libs.compute.table import LoadedTable
 
 APPLICATION_NAME = "spatial-etl"
 

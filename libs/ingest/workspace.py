@@ -18,9 +18,13 @@ def run_folder(limits: EtlSettings, run_id: str) -> Path:
 
 def file_folder(limits: EtlSettings, run_id: str, index: int) -> Path:
     """The folder of one file of a run, made, readable by its owner only."""
-    folder = run_folder(limits, run_id) / str(index)
+    folder = _place_of_file(limits, run_id, index)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder
+
+
+def _place_of_file(limits: EtlSettings, run_id: str, index: int) -> Path:
+    return run_folder(limits, run_id) / str(index)
 
 
 def sources_folder(limits: EtlSettings, run_id: str, index: int) -> Path:
@@ -32,7 +36,7 @@ def sources_folder(limits: EtlSettings, run_id: str, index: int) -> Path:
 
 def remove_sources(limits: EtlSettings, run_id: str, index: int) -> None:
     """Delete what was submitted for one file, once nothing of this run will read it again."""
-    shutil.rmtree(run_folder(limits, run_id) / str(index) / _SOURCES, ignore_errors=True)
+    shutil.rmtree(_place_of_file(limits, run_id, index) / _SOURCES, ignore_errors=True)
 
 
 def require_room(limits: EtlSettings, needed_bytes: int) -> None:

@@ -5,24 +5,18 @@ import uuid
 
 import numpy as np
 import pytest
-import rasterio
-from rasterio.transform import from_origin
 
 from libs.errors import TransientError
 from libs.faultpoints import Point, step_in
+from tests.integration.ingest.scenes import geotiff
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
 def batch(user, tmp_path):
-    path = tmp_path / "scene.tif"
     data = np.random.default_rng(7).integers(0, 4000, (1, 700, 900)).astype("uint16")
-    with rasterio.open(
-        path, "w", driver="GTiff", count=1, height=700, width=900, dtype="uint16",
-        crs="EPSG:32633", transform=from_origin(500_000, 5_000_000, 10, 10),
-    ) as out:  # fmt: skip
-        out.write(data)
+    path = geotiff(tmp_path / "scene.tif", data)
     entry = user.raster(path, crs="EPSG:32633")
     return user.manifest([entry], intent="ingest_satellite_raster")
 

@@ -3,11 +3,10 @@
 import geopandas
 import numpy as np
 import pytest
-import rasterio
 import shapely
-from rasterio.transform import from_origin
 
 from libs.faultpoints import Point, step_in
+from tests.integration.ingest.scenes import geotiff
 
 pytestmark = pytest.mark.integration
 
@@ -59,12 +58,8 @@ def test_of_a_vector_file_only_what_comes_next_is_kept(user, tmp_path, seen, is_
 
 
 def test_of_a_raster_only_the_result_is_kept(user, tmp_path, seen):
-    path = tmp_path / "scene.tif"
-    with rasterio.open(
-        path, "w", driver="GTiff", count=1, height=700, width=900, dtype="uint8", crs="EPSG:32633",
-        transform=from_origin(500_000, 5_000_000, 10, 10),
-    ) as out:  # fmt: skip
-        out.write(np.arange(630_000).reshape(1, 700, 900).astype("uint8"))
+    data = np.arange(630_000).reshape(1, 700, 900).astype("uint8")
+    path = geotiff(tmp_path / "scene.tif", data)
     entry = user.raster(path, crs="EPSG:32633")
     user.run(user.manifest([entry], intent="ingest_satellite_raster"))
     assert seen[Point.FILE_LOADED] == (["scene.tif"], [])

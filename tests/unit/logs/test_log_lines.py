@@ -112,8 +112,9 @@ def test_what_ends_a_process_is_a_line_of_json_too():
 
 
 def test_what_python_can_raise_nowhere_is_a_line_of_json_too():
-    """An interrupt that comes in a destructor, say, or the end of a thread."""
+    """An interrupt in a destructor, say, or what ends a thread; `sys.exit` is no error."""
     code = """
+import sys
 import threading
 from libs.logs import configure
 configure("json")
@@ -122,9 +123,10 @@ class Lost:
         raise KeyboardInterrupt
 lost = Lost()
 del lost
-thread = threading.Thread(target=lambda: 1 / 0, name="reader")
-thread.start()
-thread.join()
+for target in (lambda: 1 / 0, sys.exit):
+    thread = threading.Thread(target=target, name="reader")
+    thread.start()
+    thread.join()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     lost, ended = [json.loads(line) for line in done.stderr.splitlines()]
