@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
 
@@ -54,17 +53,19 @@ def table(figures: Iterable[Figure]) -> str:
 def draw(outcome: Outcome, target: Path) -> None:
     """Bars that lie, drawn to `target` (PNG or SVG)."""
     names = list(outcome.bars)
+    parts_of_bars = list(dict.fromkeys(part for parts in outcome.bars.values() for part in parts))
     with_room = 0.32 * len(names) + 1.5
     figure = canvas(9, with_room)
     axis = figure.subplots()
     left = [0.0] * len(names)
-    for part in dict.fromkeys(part for parts in outcome.bars.values() for part in parts):
+    for part in parts_of_bars:
         widths = [outcome.bars[name].get(part, 0.0) for name in names]
         axis.barh(names, widths, left=left, label=part)
         left = [start + width for start, width in zip(left, widths, strict=True)]
     axis.invert_yaxis()
     axis.set_xlabel(outcome.axis)
-    _legend(axis, outcome.bars.values())
+    if any(len(parts) > 1 for parts in outcome.bars.values()):
+        figure.legend(loc="outside lower center", ncols=len(parts_of_bars), fontsize=8)
     figure.savefig(target, dpi=120)
 
 
@@ -82,11 +83,6 @@ def percentile(values: Sequence[float], share: float) -> float:
     """The smallest value that at least this share of all values does not exceed."""
     ordered = sorted(values)
     return ordered[max(0, -(-len(ordered) * round(share * 100) // 100) - 1)]
-
-
-def _legend(axis: Axes, bars: Iterable[Mapping[str, float]]) -> None:
-    if any(len(parts) > 1 for parts in bars):
-        axis.legend(fontsize=8)
 
 
 def _short(value: float) -> str:
