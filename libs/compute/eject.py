@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 from psycopg import sql
 
@@ -24,19 +25,20 @@ if TYPE_CHECKING:
 
     from libs.compute.postgis import PostGIS
 
-# The sort carries each geometry once; WKB is made after it. OFFSET 0 keeps the two apart.
+# The sort carries each geometry once; WKB is made after it. OFFSET 0 keeps the two apart. A box goes
+# over the wire as one value: as four numbers it costs PostgreSQL a sixth of the whole statement.
 _EXTENDED = sql.SQL(
-    "SELECT ST_AsBinary({geom}, 'NDR'), ST_XMin(box), ST_YMin(box), ST_XMax(box), ST_YMax(box)"
-    "{attributes} FROM (SELECT *, Box3D({geom}) AS box FROM {table} WHERE NOT ST_IsEmpty({geom})"
+    "SELECT ST_AsBinary({geom}, 'NDR'), box_send(box){attributes}"
+    " FROM (SELECT *, Box3D({geom})::box AS box FROM {table} WHERE NOT ST_IsEmpty({geom})"
     " ORDER BY {order} OFFSET 0) AS ordered"
 )
 _WITHOUT_EXTENT = sql.SQL(
-    "SELECT ST_AsBinary({geom}, 'NDR'), NULL::float8, NULL::float8, NULL::float8, NULL::float8"
-    "{attributes} FROM (SELECT * FROM {table} WHERE ST_IsEmpty({geom}) IS NOT FALSE"
+    "SELECT ST_AsBinary({geom}, 'NDR'), NULL::bytea{attributes}"
+    " FROM (SELECT * FROM {table} WHERE ST_IsEmpty({geom}) IS NOT FALSE"
     " ORDER BY {rid} OFFSET 0) AS ordered"
 )
 
-_OWN_COLUMNS = 5
+_OWN_COLUMNS = 2
 
 _OPTIONS = {"adbc.postgresql.batch_size_hint_bytes": str(4 * 2**20)}
 """A quarter of the driver's default: less memory, and both sides have always something to do."""
@@ -71,10 +73,8 @@ class TableStream:
                     raise stream_failure("reading the result", str(error)) from error
 
     def _restored(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        wkb, *sides = batch.columns[:_OWN_COLUMNS]
-        box = pa.StructArray.from_arrays(
-            sides, fields=list(self.schema.field(-1).type), mask=sides[0].is_null()
-        )
+        wkb, corners = batch.columns[:_OWN_COLUMNS]
+        box = _box_of(corners, self.schema.field(-1).type)
         attributes = [
             carrier.unpack(column, field.type)
             for column, field, carrier in zip(
@@ -96,6 +96,16 @@ class TableStream:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _box_of(corners: pa.Array, kind: pa.StructType) -> pa.Array:
+    """What `box_send` made, as Parquet's bbox: x and y of the upper right, then the lower left."""
+    if corners.null_count:  # the rows without an extent come by themselves
+        return pa.nulls(len(corners), kind)
+    numbers = np.frombuffer(corners.buffers()[2], ">f8", count=4 * len(corners))
+    max_x, max_y, min_x, min_y = np.ascontiguousarray(numbers.reshape(-1, 4).T, np.float64)
+    sides = [pa.array(side) for side in (min_x, min_y, max_x, max_y)]
+    return pa.StructArray.from_arrays(sides, fields=list(kind))
 
 
 def stream_table(
