@@ -9,7 +9,7 @@ from psycopg import sql
 from pydantic import Field
 
 from libs.transformations.measures import Change, Compared, change_sql
-from libs.transformations.row_wise import IS_PLAIN, RowWise
+from libs.transformations.row_wise import IS_PLAIN, Condition, RowWise
 from libs.transformations.step import VectorStep
 from libs.transformations.tables import Rewrite, column, create_table_as
 
@@ -88,7 +88,7 @@ class LineariseCurvesStep(VectorStep):
             _CURVED.format(geometry=geometry),
             _FACETED.format(geometry=geometry),
         )
-        return RowWise(arrives=ordinary)
+        return RowWise(arrives=(Condition(ordinary),))
 
     def measure_sql(self, schema: str, input_table: str, output_table: str) -> sql.Composed:
         tables = Compared(schema, input_table, output_table, self.geometry_column, self.crs)

@@ -13,7 +13,7 @@ from libs.transformations.binding import BoundCRS, default_srid
 from libs.transformations.errors import UnboundCrsError
 from libs.transformations.faults import first_faults
 from libs.transformations.measures import Compared, totals_sql
-from libs.transformations.row_wise import BOX, IS_PLAIN, RowWise
+from libs.transformations.row_wise import BOX, HAS_NO_POINTS, IS_PLAIN, Condition, RowWise
 from libs.transformations.step import VectorStep
 from libs.transformations.tables import ROW_ID, Rewrite, column, create_table_as
 
@@ -73,7 +73,7 @@ class _ArrivalFault(NamedTuple):
 
     is_present: sql.SQL
     reason: str
-    is_absent: sql.Composed
+    is_absent: Condition
     """As short as can be: every row is asked."""
 
 
@@ -143,11 +143,11 @@ class NormalizeCRSStep(VectorStep):
         return sql.SQL("SELECT {}").format(sql.Literal(not self._is_there_already))
 
     def row_wise(self) -> RowWise:
-        arrives = [fault.is_absent for fault in self._arrival_faults()]
+        arrives = tuple(fault.is_absent for fault in self._arrival_faults())
+        if self._is_there_already:
+            return RowWise(arrives=arrives)
         return RowWise(
-            arrives=sql.SQL(" AND ").join(arrives) if arrives else None,
-            rewrite=None if self._is_there_already else Rewrite(self._transformed()),
-            leaves=None if self._is_there_already else self._is_finite(),
+            arrives=arrives, rewrite=Rewrite(self._transformed()), leaves=(self._is_finite(),)
         )
 
     def measure_sql(self, schema: str, input_table: str, output_table: str) -> sql.Composed:
@@ -160,7 +160,7 @@ class NormalizeCRSStep(VectorStep):
             faults.append(_ArrivalFault(_IS_NOT_FINITE, self._not_finite_reason, self._is_finite()))
         if self.crs is not None and self.crs.is_in_degrees:
             reason = "lies where there are no degrees of longitude and latitude"
-            faults.append(_ArrivalFault(_IS_NO_PLACE, reason, self._ordinary(_IS_NO_PLACE)))
+            faults.append(_ArrivalFault(_IS_NO_PLACE, reason, Condition(self._ordinary(_IS_NO_PLACE))))
         return faults
 
     @property
@@ -180,14 +180,16 @@ class NormalizeCRSStep(VectorStep):
             geometry=geometry, fault=fault.format(geometry=geometry, box=column(BOX))
         )
 
-    def _is_finite(self) -> sql.Composed:
+    def _is_finite(self) -> Condition:
         geometry = column(self.geometry_column)
-        return _IS_FINITE.format(
+        finite = _IS_FINITE.format(
             is_plain=IS_PLAIN.format(geometry=geometry),
             geometry=geometry,
             box=column(BOX),
             otherwise=self._ordinary(_IS_NOT_FINITE),
         )
+        tells = HAS_NO_POINTS.format(geometry=geometry)
+        return Condition(finite, sql.SQL("{} OR {}").format(tells, finite))
 
     def output_faults_sql(self, schema: str, output_table: str) -> sql.Composed:
         faults = self._rows_where(schema, output_table, _IS_NOT_FINITE, self._not_finite_reason)

@@ -17,7 +17,7 @@ from psycopg import sql
 from libs.transformations.chaining import PlannedStep
 from libs.transformations.measures import Compared, change_sql, counts_sql
 from libs.transformations.metres import area_m2
-from libs.transformations.row_wise import BOX, RowWise
+from libs.transformations.row_wise import BOX, Condition, RowWise
 from libs.transformations.tables import (
     PROCESSED_TABLE,
     RAW_TABLE,
@@ -87,24 +87,23 @@ class _Way:
         self._geometry = column(geometry_column)
         self._carried = [name for name in columns if name != geometry_column]
         self._facts: list[str] = [_PLACE]
-        self._conditions: list[sql.Composed] = []
+        self._conditions: list[Condition] = []
+        self._is_valid = False
         self._rewrites: list[Rewrite] = []
         self._source = _RAW.format(table=self._tables.input, place=sql.Identifier(_PLACE))
         self._measures_areas = False
 
     def through(self, planned: PlannedStep, row: RowWise) -> sql.Composed | None:
         """Take the row through a step; returns the query that measures it."""
-        if row.arrives is not None:
-            self._conditions.append(row.arrives)
+        self._conditions += row.arrives
         if row.rewrite is None:
             return None
         self._tables = replace(self._tables, crs=planned.step.crs)
         self._measures_areas = row.change is not None
         before = self._recomputed()
         self._stop(self._facts_now(_AREA_BEFORE))
-        self._go_on(row.rewrite)
-        if row.leaves is not None:
-            self._conditions.append(row.leaves)
+        self._go_on((row.rewrite_of_valid if self._is_valid else None) or row.rewrite)
+        self._conditions += row.leaves
         if row.change is None:
             return counts_sql(self._joined())
         return change_sql(self._tables, row.change, joined=self._joined(), before=before)
@@ -122,8 +121,10 @@ class _Way:
         """A layer in which conditions are checked and facts become columns."""
         kept = [*map(column, (*self._carried, *self._facts)), self._geometry]
         new = [sql.SQL("{} AS {}").format(facts[name], sql.Identifier(name)) for name in facts]
+        self._is_valid |= any(condition.proves_validity for condition in self._conditions)
         conditions = sql.SQL(" AND ").join(
-            sql.SQL("({}) IS NOT FALSE").format(condition) for condition in self._conditions
+            sql.SQL("({}) IS NOT FALSE").format(condition.asked_of(valid=self._is_valid))
+            for condition in self._conditions
         )
         self._source = _LAYER.format(
             columns=sql.SQL(", ").join([*kept, *new]),
@@ -144,6 +145,7 @@ class _Way:
             condition=sql.SQL("true"),
         )
         self._rewrites.append(rewrite)
+        self._is_valid = False
 
     def _facts_now(self, area: str) -> dict[str, sql.Composable]:
         """What the measures need of the geometry as it is now, its area under the name `area`."""

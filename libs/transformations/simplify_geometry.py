@@ -25,10 +25,10 @@ _SAME_PARTS = sql.SQL(
 _GOOD_QUICK = sql.SQL(
     "CASE WHEN ST_NPoints({quick}) = ST_NPoints({geometry}) THEN {geometry}"
     " WHEN {same_parts} AND (ST_Dimension({quick}) <> 1 OR ST_IsSimple({quick})"
-    " OR NOT ST_IsSimple({geometry}))"
-    " AND ST_Length({geometry}) + ST_Perimeter({geometry}) < 'Infinity' THEN {quick} END"
+    " OR NOT ST_IsSimple({geometry})) AND {is_finite} THEN {quick} END"
 )
-"""The last condition: a vertex that is no number would go, and the row pass for a good one."""
+_IS_FINITE = sql.SQL("ST_Length({geometry}) + ST_Perimeter({geometry}) < 'Infinity'")
+"""Or else a vertex that is no number would go, and the row pass for a good one."""
 
 _PRESERVE = sql.SQL(
     "CASE WHEN {kept} IS NOT NULL OR ST_Zmflag({geometry}) IN (1, 3) OR NOT ST_IsValid({geometry})"
@@ -74,10 +74,14 @@ class SimplifyGeometryStep(VectorStep):
         return create_table_as(schema, tables, self.geometry_column, columns, self._rewrite())
 
     def row_wise(self) -> RowWise:
-        return RowWise(rewrite=self._rewrite(), change=self._change())
+        return RowWise(
+            rewrite=self._rewrite(),
+            rewrite_of_valid=self._rewrite(is_valid=True),
+            change=self._change(),
+        )
 
-    def _rewrite(self) -> Rewrite:
-        return self._preserving() if self.preserve_topology else self._plain()
+    def _rewrite(self, *, is_valid: bool = False) -> Rewrite:
+        return self._preserving(is_valid) if self.preserve_topology else self._plain()
 
     def _change(self) -> Change:
         return Change(changed=sql.SQL("a.vertices <> b.vertices"), at_most=self.tolerance)
@@ -94,13 +98,14 @@ class SimplifyGeometryStep(VectorStep):
             layers=((_QUICK, self._quick()),),
         )
 
-    def _preserving(self) -> Rewrite:
+    def _preserving(self, is_valid: bool) -> Rewrite:
         geometry, tolerance = column(self.geometry_column), sql.Literal(self.tolerance)
         quick, kept, strong = column(_QUICK), column(_KEPT), column(_STRONG)
         good = _GOOD_QUICK.format(
             quick=quick,
             geometry=geometry,
             same_parts=_SAME_PARTS.format(other=quick, geometry=geometry),
+            is_finite=sql.SQL("true") if is_valid else _IS_FINITE.format(geometry=geometry),
         )
         preserve = _PRESERVE.format(kept=kept, geometry=geometry, tolerance=tolerance)
         best = _BEST.format(

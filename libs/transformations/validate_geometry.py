@@ -9,7 +9,7 @@ from psycopg import sql
 
 from libs.transformations.faults import first_faults
 from libs.transformations.measures import Change, Compared, change_sql
-from libs.transformations.row_wise import RowWise
+from libs.transformations.row_wise import Condition, RowWise
 from libs.transformations.step import VectorStep
 from libs.transformations.tables import ROW_ID, Rewrite, column, create_table_as
 
@@ -83,7 +83,8 @@ class ValidateGeometryStep(VectorStep):
     def row_wise(self) -> RowWise:
         if self.on_invalid == "keep":
             return RowWise()
-        return RowWise(arrives=sql.SQL("ST_IsValid({})").format(column(self.geometry_column)))
+        is_valid = sql.SQL("ST_IsValid({})").format(column(self.geometry_column))
+        return RowWise(arrives=(Condition(is_valid, proves_validity=True),))
 
     def input_faults_sql(self, schema: str, input_table: str) -> sql.Composed | None:
         if self.on_invalid == "keep":
