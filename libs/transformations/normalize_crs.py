@@ -160,7 +160,8 @@ class NormalizeCRSStep(VectorStep):
             faults.append(_ArrivalFault(_IS_NOT_FINITE, self._not_finite_reason, self._is_finite()))
         if self.crs is not None and self.crs.is_in_degrees:
             reason = "lies where there are no degrees of longitude and latitude"
-            faults.append(_ArrivalFault(_IS_NO_PLACE, reason, Condition(self._ordinary(_IS_NO_PLACE))))
+            is_a_place = Condition(self._ordinary(_IS_NO_PLACE))
+            faults.append(_ArrivalFault(_IS_NO_PLACE, reason, is_a_place))
         return faults
 
     @property
