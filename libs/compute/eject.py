@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from libs.compute.postgis import PostGIS
 
-# The sort carries each geometry once; WKB is made after it. OFFSET 0 keeps the two apart. A box goes
-# over the wire as one value: as four numbers it costs PostgreSQL a sixth of the whole statement.
+# The sort carries each geometry once; WKB is made after it. OFFSET 0 keeps the two apart. A box is
+# one value on its way: as four numbers it costs PostgreSQL a sixth of the whole statement.
 _EXTENDED = sql.SQL(
     "SELECT ST_AsBinary({geom}, 'NDR'), box_send(box){attributes}"
     " FROM (SELECT *, Box3D({geom})::box AS box FROM {table} WHERE NOT ST_IsEmpty({geom})"
@@ -47,13 +47,16 @@ _OPTIONS = {"adbc.postgresql.batch_size_hint_bytes": str(4 * 2**20)}
 class TableStream:
     """An open table: `schema`, and its batches, once. Close it, or use it in `with`."""
 
-    def __init__(self, connection: AdbcConnection, loaded: LoadedTable, queries: list[str]) -> None:
+    def __init__(
+        self, connection: AdbcConnection, loaded: LoadedTable, queries: tuple[str, str]
+    ) -> None:
         self.schema: pa.Schema = feature_schema(loaded.attributes)
         """Attributes under their own names, then WKB, then its box: see `feature_schema`."""
         self._attributes = loaded.attributes
         self._carriers = carriers_of(loaded.attributes)
         self._connection = connection
         self._queries = queries
+        self._row_count = loaded.row_count
         self._raw = Prefetched(self._fetched())
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
@@ -61,16 +64,25 @@ class TableStream:
             yield self._restored(batch)
 
     def _fetched(self) -> Iterator[pa.RecordBatch]:
-        for query in self._queries:
-            with self._connection.cursor() as cursor:
-                cursor.adbc_statement.set_options(**_OPTIONS)
-                with translated("reading the result"):
-                    cursor.execute(query)
-                    reader = cursor.fetch_record_batch()
-                try:
-                    yield from reader
-                except (OSError, pa.ArrowException) as error:  # ADBC's own classes end here
-                    raise stream_failure("reading the result", str(error)) from error
+        """The table is looked through a second time only where rows are missing after the first."""
+        extended, without_extent = self._queries
+        missing = self._row_count
+        for batch in self._answers(extended):
+            missing -= batch.num_rows
+            yield batch
+        if missing:
+            yield from self._answers(without_extent)
+
+    def _answers(self, query: str) -> Iterator[pa.RecordBatch]:
+        with self._connection.cursor() as cursor:
+            cursor.adbc_statement.set_options(**_OPTIONS)
+            with translated("reading the result"):
+                cursor.execute(query)
+                reader = cursor.fetch_record_batch()
+            try:
+                yield from reader
+            except (OSError, pa.ArrowException) as error:  # ADBC's own classes end here
+                raise stream_failure("reading the result", str(error)) from error
 
     def _restored(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         wkb, corners = batch.columns[:_OWN_COLUMNS]
@@ -125,6 +137,6 @@ def stream_table(
             sql.SQL(", {}").format(sql.Identifier(name)) for name in loaded.attribute_columns
         ),
     }
-    queries = [part.format(**parts).as_string() for part in (_EXTENDED, _WITHOUT_EXTENT)]
+    extended, rest = (part.format(**parts).as_string() for part in (_EXTENDED, _WITHOUT_EXTENT))
     session = postgis.session.for_table(loaded)
-    return TableStream(session.adbc_connect(schema), loaded, queries)
+    return TableStream(session.adbc_connect(schema), loaded, (extended, rest))
