@@ -153,6 +153,25 @@ def test_one_row_that_is_not_ordinary_leaves_all_as_it_was(workbench, row) -> No
     assert workbench.column("rid", "raw_data") == list(range(201))
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        "POINT(NaN 48)",
+        "MULTIPOINT(15 48,NaN 48,15.1 48)",
+        "LINESTRING(15 48,NaN 48.1,15.2 48)",
+        LineString([(15, 48), (15.1, 48), (15.2, np.inf)]),
+        "POLYGON((15 48,15.1 48.1,NaN 48.05,15.1 48,15 48))",
+        "GEOMETRYCOLLECTION(POINT(15 48),POINT(15 NaN),POINT(15.1 48))",
+        "GEOMETRYCOLLECTION(POINT(15 48),LINESTRING(15 48,15.1 NaN,15.2 48))",
+    ],
+)
+def test_no_number_is_not_ordinary_where_nothing_is_transformed_either(workbench, row) -> None:
+    places = [Point(15 + index / 100, 48) for index in range(20)]
+    workbench.load([*places, row])
+    plan = planned(workbench, built_in("ingest_vector"), "EPSG:4326")
+    assert run_in_one_pass(plan, workbench.schema.name, COLUMNS, workbench.execute) is None
+
+
 def test_points_in_company_and_collections_are_ordinary_too(workbench) -> None:
     place = Point(500_000, 5_000_000)
     company = shapely.MultiPoint([place, (500_010, 5_000_010)])
