@@ -15,6 +15,7 @@ from libs.transformations import (
     NormalizeCRSStep,
     RecipeRegistry,
     SimplifyGeometryStep,
+    ValidateGeometryStep,
     VectorRecipe,
     plan_steps,
     run_in_one_pass,
@@ -169,6 +170,16 @@ def test_no_number_is_not_ordinary_where_nothing_is_transformed_either(workbench
     places = [Point(15 + index / 100, 48) for index in range(20)]
     workbench.load([*places, row])
     plan = planned(workbench, built_in("ingest_vector"), "EPSG:4326")
+    assert run_in_one_pass(plan, workbench.schema.name, COLUMNS, workbench.execute) is None
+
+
+def test_a_point_without_x_and_y_is_not_ordinary_though_geos_calls_it_valid(workbench) -> None:
+    there_already = NormalizeCRSStep(target_crs="EPSG:32633")
+    steps = (LineariseCurvesStep(), there_already, ValidateGeometryStep(), SimplifyGeometryStep())
+    recipe = VectorRecipe(name="r", version="1.0", title="R", steps=steps)
+    workbench.load([Point(500_000, 5_000_000), "POINT Z(NaN NaN 5)"])
+    assert workbench.column("ST_IsValid(geom)", "raw_data") == [True, True]
+    plan = planned(workbench, recipe)
     assert run_in_one_pass(plan, workbench.schema.name, COLUMNS, workbench.execute) is None
 
 
