@@ -112,12 +112,11 @@ class TableStream:
 
 def _box_of(corners: pa.Array, kind: pa.StructType) -> pa.Array:
     """What `box_send` made, as Parquet's bbox: x and y of the upper right, then the lower left."""
-    if corners.null_count:  # the rows without an extent come by themselves
-        return pa.nulls(len(corners), kind)
-    numbers = np.frombuffer(corners.buffers()[2], ">f8", count=4 * len(corners))
+    filled = corners.fill_null(bytes(32))
+    numbers = np.frombuffer(filled.buffers()[2] or b"", ">f8", count=4 * len(corners))
     max_x, max_y, min_x, min_y = np.ascontiguousarray(numbers.reshape(-1, 4).T, np.float64)
     sides = [pa.array(side) for side in (min_x, min_y, max_x, max_y)]
-    return pa.StructArray.from_arrays(sides, fields=list(kind))
+    return pa.StructArray.from_arrays(sides, fields=list(kind), mask=corners.is_null())
 
 
 def stream_table(

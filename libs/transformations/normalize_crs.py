@@ -13,7 +13,7 @@ from libs.transformations.binding import BoundCRS, default_srid
 from libs.transformations.errors import UnboundCrsError
 from libs.transformations.faults import first_faults
 from libs.transformations.measures import Compared, totals_sql
-from libs.transformations.row_wise import BOX, HAS_NO_POINTS, IS_PLAIN, Condition, RowWise
+from libs.transformations.row_wise import BOX, IS_PLAIN, Condition, RowWise
 from libs.transformations.step import VectorStep
 from libs.transformations.tables import ROW_ID, Rewrite, column, create_table_as
 
@@ -40,6 +40,13 @@ _IS_FINITE = sql.SQL(
 )
 """The same in one comparison: NaN and infinity go through sums, and PostgreSQL's NaN is larger than
 infinity. Where a sum is too large for a number, the statement ends: not ordinary, either."""
+
+_HAS_NO_POINTS = sql.SQL(
+    "ST_GeometryType({geometry})"
+    " IN ('ST_Polygon', 'ST_MultiPolygon', 'ST_LineString', 'ST_MultiLineString')"
+)
+"""Such a geometry is not valid where a coordinate is no finite number. A point may be: GEOS takes
+one whose x and y are no numbers for an empty one."""
 
 _IS_NO_PLACE = sql.SQL(
     "(ST_YMin({box}) < -90.0001 OR ST_YMax({box}) > 90.0001"
@@ -189,7 +196,7 @@ class NormalizeCRSStep(VectorStep):
             box=column(BOX),
             otherwise=self._ordinary(_IS_NOT_FINITE),
         )
-        tells = HAS_NO_POINTS.format(geometry=geometry)
+        tells = _HAS_NO_POINTS.format(geometry=geometry)
         return Condition(finite, sql.SQL("{} OR {}").format(tells, finite))
 
     def output_faults_sql(self, schema: str, output_table: str) -> sql.Composed:

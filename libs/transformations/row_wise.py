@@ -17,13 +17,6 @@ IS_PLAIN = sql.SQL(
 )
 """What nearly every row is. A condition may ask this first, and more only of the others."""
 
-HAS_NO_POINTS = sql.SQL(
-    "ST_GeometryType({geometry})"
-    " IN ('ST_Polygon', 'ST_MultiPolygon', 'ST_LineString', 'ST_MultiLineString')"
-)
-"""Such a geometry is not valid where a coordinate is no finite number. A point may be: GEOS takes
-one whose x and y are no numbers for an empty one."""
-
 
 @dataclass(frozen=True)
 class Condition:
