@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import psutil
 import pytest
 
@@ -19,6 +20,7 @@ from libs.spatial_utils.gdal_cli import GDAL, local_path
 from libs.spatial_utils.gdal_errors import GDALInterruptedError, GDALTimeoutError, UnsafePathError
 
 FILES = Path(__file__).parent / "files"
+MakeTiff = Callable[..., Path]
 needs_landlock = pytest.mark.skipif(
     gdal_confine.landlock_version() == 0, reason="this kernel has no Landlock"
 )
@@ -260,3 +262,29 @@ def test_no_tcp_connection_can_be_opened(tmp_path: Path) -> None:
 def test_nothing_is_left_in_the_work_folder(gdal: GDAL, tmp_path: Path) -> None:
     gdal.run("gdalinfo", ["--version"], work_dir=tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+ASKS_FOR_ITS_PAGES = """
+import resource, sys
+from pathlib import Path
+from libs.spatial_utils.gdal_cli import GDAL
+source = Path(sys.argv[1])
+GDAL(timeout_s=120, memory_mb=256, workers=2).run(
+    "gdal_translate",
+    ["-q", "-of", "COG", "-co", "COMPRESS=ZSTD", "-co", "PREDICTOR=FLOATING_POINT",
+     "-co", "NUM_THREADS=2", str(source), str(source.with_name("cog.tif"))],
+    work_dir=source.parent, cache_mb=32)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(used.ru_minflt * resource.getpagesize(), used.ru_maxrss * 1024)
+"""
+
+
+def test_memory_that_gdal_has_used_is_used_again(make_tiff: MakeTiff) -> None:
+    heights = np.add.outer(np.arange(4000.0), np.sin(np.arange(4000.0))).astype("float32")[None]
+    source = make_tiff(heights, tiled=True, blockxsize=512, blockysize=512)
+    asked = subprocess.run(
+        [sys.executable, "-c", ASKS_FOR_ITS_PAGES, str(source)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    new_bytes, peak_bytes = map(int, asked.stdout.split())
+    assert new_bytes < 1.1 * peak_bytes
