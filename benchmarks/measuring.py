@@ -33,6 +33,8 @@ class Measured:
     """The same, and of the servers that worked for it beyond what they had before."""
     peak_disk_bytes: int
     """What lay more in the watched folders than before, at most."""
+    was_watched: bool = True
+    """Otherwise nobody looked at memory and disk, and the three peaks are 0."""
 
 
 class BenchmarkFailedError(RuntimeError):
@@ -46,10 +48,12 @@ def measure(
     server_pids: Iterable[int] = (),
     environment: dict[str, str] | None = None,
     has_gate: bool = False,
+    watch: bool = True,
 ) -> Measured:
     """Run it to its end.
 
     Args:
+        watch: look at memory and disk meanwhile, which costs time: most where every core is used.
         has_gate: it says when it has imported all, and only then the clock starts: see
             `contenders.buckets`.
         folders: where it and its servers write.
@@ -59,7 +63,7 @@ def measure(
         BenchmarkFailedError: it ended with another code than 0.
     """
     watched, servers = list(folders), [psutil.Process(pid) for pid in server_pids]
-    sampler = _Sampler(servers, watched)
+    sampler = _Sampler(servers, watched) if watch else None
     os.sync()  # else the first one waits for the disk to take what was written before
     cpu_before = _cpu_of_children()
     started = time.monotonic()
@@ -77,7 +81,8 @@ def measure(
         imported += takewhile(lambda line: line.strip() != GATE, process.stdout)
         cpu_before += _cpu_of(psutil.Process(process.pid))
         started = time.monotonic()
-    with sampler.during(psutil.Process(process.pid)):
+    looks = sampler.during(psutil.Process(process.pid)) if sampler else contextlib.nullcontext()
+    with looks:
         output, _ = process.communicate("\n" if has_gate else None)
     seconds = time.monotonic() - started
     if process.returncode != 0:
@@ -88,9 +93,10 @@ def measure(
     return Measured(
         seconds=seconds,
         cpu_seconds=_cpu_of_children() - cpu_before,
-        peak_bytes=sampler.peak,
-        peak_with_servers_bytes=sampler.peak_with_servers,
-        peak_disk_bytes=sampler.peak_disk,
+        peak_bytes=sampler.peak if sampler else 0,
+        peak_with_servers_bytes=sampler.peak_with_servers if sampler else 0,
+        peak_disk_bytes=sampler.peak_disk if sampler else 0,
+        was_watched=watch,
     )
 
 

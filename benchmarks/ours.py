@@ -10,7 +10,9 @@ from benchmarks.stack import BenchStack
 from benchmarks.user import Source
 
 
-def run_batch(stack: BenchStack, folder: Path, source: Source, target: Path) -> Measured:
+def run_batch(
+    stack: BenchStack, folder: Path, source: Source, target: Path, *, watch: bool = True
+) -> Measured:
     """Submit the source (not measured), run the batch (measured), fetch the asset to `target`."""
     asked, answered = folder / "upload.json", folder / "asset.txt"
     asked.write_text(stack.user.submit(source).model_dump_json())
@@ -19,6 +21,7 @@ def run_batch(stack: BenchStack, folder: Path, source: Source, target: Path) -> 
         folders=stack.folders(),
         server_pids=[stack.compute_pid()],
         has_gate=True,
+        watch=watch,
     )
     bucket, key = answered.read_text().split()
     stack.user.download(bucket, key, target)

@@ -57,6 +57,7 @@ class Job:
     kind: Kind
     source: Path
     folder: Path
+    watch: bool = True
 
     def result(self, contender: str) -> Path:
         return self.folder / f"{contender.replace(' ', '_')}.tif"
@@ -65,7 +66,7 @@ class Job:
 def ours(job: Job) -> Measured:
     """From a manifest in the landing zone to the committed asset in the lake."""
     source = Source(job.source, "GTiff", "raster", CRS, job.kind.intent)
-    return run_batch(job.stack, job.folder, source, job.result(OURS))
+    return run_batch(job.stack, job.folder, source, job.result(OURS), watch=job.watch)
 
 
 def bare_gdal(job: Job) -> Measured:
@@ -79,6 +80,7 @@ def bare_gdal(job: Job) -> Measured:
         # The COG driver keeps what it is not done with beside the target.
         folders=[job.folder],
         environment={"CPL_TMPDIR": str(scratch)},
+        watch=job.watch,
     )
 
 

@@ -13,7 +13,7 @@ MB = 1_000_000
 
 
 def table(rounds: Sequence[Round]) -> str:
-    """Markdown; each figure is the median of its rounds."""
+    """Markdown; each figure is the median of its rounds, disk the highest."""
     lines = [
         "| job | contender | seconds | time / ours | peak memory | memory / ours | disk | result |",
         "|---|---|---:|---:|---:|---:|---:|---:|",
@@ -21,11 +21,9 @@ def table(rounds: Sequence[Round]) -> str:
     for case, by_contender in _grouped(rounds).items():
         mine = by_contender[OURS]
         for name, turns in by_contender.items():
-            seconds = median(turn.measured.seconds for turn in turns)
-            memory = median(turn.measured.peak_with_servers_bytes for turn in turns)
-            disk = max(turn.measured.peak_disk_bytes for turn in turns)
-            own_seconds = median(turn.measured.seconds for turn in mine)
-            own_memory = median(turn.measured.peak_with_servers_bytes for turn in mine)
+            seconds, own_seconds = median(_seconds(turns)), median(_seconds(mine))
+            memory, own_memory = median(_memory(turns)), median(_memory(mine))
+            disk = max(_disk(turns))
             lines.append(
                 f"| {case} | {name} | {seconds:.1f} | {seconds / own_seconds:.2f}"
                 f" | {memory / MB:,.0f} MB | {memory / own_memory:.2f} | {disk / MB:,.0f} MB"
@@ -34,10 +32,23 @@ def table(rounds: Sequence[Round]) -> str:
     return "\n".join(lines) + "\n"
 
 
-PANELS: dict[str, Callable[[Round], float]] = {
-    "time": lambda turn: turn.measured.seconds,
-    "peak memory, PostgreSQL's included": lambda turn: turn.measured.peak_with_servers_bytes,
-    "temporary disk": lambda turn: turn.measured.peak_disk_bytes,
+def _seconds(turns: Sequence[Round]) -> list[float]:
+    undisturbed = [turn for turn in turns if not turn.measured.was_watched]
+    return [turn.measured.seconds for turn in undisturbed or turns]
+
+
+def _memory(turns: Sequence[Round]) -> list[float]:
+    return [turn.measured.peak_with_servers_bytes for turn in turns if turn.measured.was_watched]
+
+
+def _disk(turns: Sequence[Round]) -> list[float]:
+    return [turn.measured.peak_disk_bytes for turn in turns if turn.measured.was_watched]
+
+
+PANELS: dict[str, Callable[[Sequence[Round]], list[float]]] = {
+    "time": _seconds,
+    "peak memory, PostgreSQL's included": _memory,
+    "temporary disk": _disk,
 }
 
 
@@ -51,8 +62,8 @@ def draw(rounds: Sequence[Round], target: Path) -> None:
     groups = _grouped(rounds)
     size = (11, 3.4 * len(PANELS))
     figure, axes = pyplot.subplots(len(PANELS), 1, figsize=size, layout="constrained")
-    for axis, (title, value) in zip(axes, PANELS.items(), strict=True):
-        _bars(axis, groups, value)
+    for axis, (title, values) in zip(axes, PANELS.items(), strict=True):
+        _bars(axis, groups, values)
         axis.set_title(f"{title}, as a multiple of ours")
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=len(names), fontsize=8)
@@ -60,12 +71,12 @@ def draw(rounds: Sequence[Round], target: Path) -> None:
     pyplot.close(figure)
 
 
-def _bars(axis, groups, value) -> None:  # noqa: ANN001  matplotlib's and ours, see draw
+def _bars(axis, groups, values) -> None:  # noqa: ANN001  matplotlib's and ours, see draw
     names = list(dict.fromkeys(name for by_name in groups.values() for name in by_name))
     width = 0.8 / len(names)
     for index, name in enumerate(names):
         heights = {
-            place: median(map(value, turns[name])) / (median(map(value, turns[OURS])) or 1)
+            place: median(values(turns[name])) / (median(values(turns[OURS])) or 1)
             for place, turns in enumerate(groups.values())
             if name in turns
         }

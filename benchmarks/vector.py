@@ -42,6 +42,7 @@ class Job:
     """The same file in a bucket, from which the contenders fetch it."""
     crs: str
     folder: Path
+    watch: bool = True
 
     def result(self, contender: str) -> Path:
         return self.folder / f"{contender}.parquet"
@@ -65,7 +66,7 @@ def real(package: Package) -> Case:
 def ours(job: Job) -> Measured:
     """From a manifest in the landing zone to the committed asset in the lake."""
     source = Source(job.source, "GPKG", "vector", job.crs, "ingest_vector")
-    return run_batch(job.stack, job.folder, source, job.result(OURS))
+    return run_batch(job.stack, job.folder, source, job.result(OURS), watch=job.watch)
 
 
 def geopandas(job: Job) -> Measured:
@@ -110,6 +111,7 @@ def gpio_convert(job: Job) -> Measured:
         [gpio, "convert", str(job.source), str(target)],
         folders=[job.folder],
         environment={"HOME": str(home)},
+        watch=job.watch,
     )
 
 
@@ -177,6 +179,7 @@ def _script(
                 **(environment or {}),
             },
             has_gate=has_gate,
+            watch=job.watch,
         )
     user.download(user.bucket, key, job.result(name))
     return measured

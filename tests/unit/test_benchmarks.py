@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import geopandas
 import pyogrio
@@ -12,9 +13,9 @@ import pytest
 import shapely
 
 from benchmarks.agreement import DisagreementError, contents, require_agreement
-from benchmarks.measuring import BenchmarkFailedError, measure
+from benchmarks.measuring import BenchmarkFailedError, Measured, measure
 from benchmarks.report import table
-from benchmarks.rounds import OURS, Round
+from benchmarks.rounds import OURS, Round, in_turn
 from benchmarks.vector_data import write_features
 
 
@@ -97,3 +98,38 @@ def test_the_table_has_ratios_of_medians():
     turns = [turn(OURS, 2.0), turn(OURS, 4.0), turn(OURS, 3.0), turn("duckdb", 6.0)]
     line = next(line for line in table(turns).splitlines() if "duckdb" in line)
     assert "| 6.0 | 2.00 | 6 MB | 2.00 |" in line
+
+
+@dataclass(frozen=True)
+class Job:
+    folder: Path
+    watch: bool = True
+
+    def result(self, contender):
+        path = self.folder / contender
+        path.write_bytes(b"x" * 1_000_000)
+        return path
+
+
+@pytest.mark.parametrize(
+    ("rounds", "timed", "line"),
+    [(1, [9.0], "| 9.0 | 1.00 |"), (2, [9.0, 2.0, 4.0], "| 3.0 | 1.00 |")],
+)
+def test_time_and_memory_come_from_different_rounds_where_there_are_several(
+    rounds, timed, line, tmp_path
+):
+    waiting = iter(timed)
+
+    def contender(job):
+        peak = 7_000_000 if job.watch else 0
+        return Measured(next(waiting), 1.0, peak, peak, peak, job.watch)
+
+    done = list(in_turn("10 points", Job(tmp_path), {OURS: contender}, rounds))
+    assert [turn.measured.seconds for turn in done] == timed
+    assert line + " 7 MB | 1.00 | 7 MB | 1.0 MB |" in table(done)
+
+
+def test_nobody_looks_at_a_turn_that_is_not_watched(tmp_path):
+    hold = "x = bytearray(60_000_000); import time; time.sleep(1.2)"
+    seen = measure([sys.executable, "-c", hold], folders=[tmp_path], watch=False)
+    assert (seen.peak_bytes, seen.peak_disk_bytes, seen.was_watched) == (0, 0, False)
