@@ -41,7 +41,7 @@ def _options() -> argparse.Namespace:
     add = parser.add_argument
     add("--only", action="append", choices=list(SCENARIOS), help="this scenario; may be repeated")
     add("--quick", action="store_true", help="small data")
-    add("--rounds", type=int, help="timed turns of each contender, where there are several after one for memory (3; quick: 1)")
+    add("--rounds", type=int, help="timed turns of each contender (3; quick: 1)")
     add("--out", type=Path, default=Path("bench"), help="folder for all of it")
     add("--case", type=_named, action="append", metavar="SHAPE:ROWS", help="vector: polygons:1000")
     add("--contender", action="append", choices=[it for it in CONTENDERS if it != OURS],
