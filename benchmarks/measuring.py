@@ -63,7 +63,7 @@ def measure(
         BenchmarkFailedError: it ended with another code than 0.
     """
     watched, servers = list(folders), [psutil.Process(pid) for pid in server_pids]
-    sampler = _Sampler(servers, watched) if watch else None
+    sampler = _Sampler(servers, watched)
     os.sync()  # else the first one waits for the disk to take what was written before
     cpu_before = _cpu_of_children()
     started = time.monotonic()
@@ -81,8 +81,7 @@ def measure(
         imported += takewhile(lambda line: line.strip() != GATE, process.stdout)
         cpu_before += _cpu_of(psutil.Process(process.pid))
         started = time.monotonic()
-    looks = sampler.during(psutil.Process(process.pid)) if sampler else contextlib.nullcontext()
-    with looks:
+    with sampler.during(psutil.Process(process.pid)) if watch else contextlib.nullcontext():
         output, _ = process.communicate("\n" if has_gate else None)
     seconds = time.monotonic() - started
     if process.returncode != 0:
@@ -93,9 +92,9 @@ def measure(
     return Measured(
         seconds=seconds,
         cpu_seconds=_cpu_of_children() - cpu_before,
-        peak_bytes=sampler.peak if sampler else 0,
-        peak_with_servers_bytes=sampler.peak_with_servers if sampler else 0,
-        peak_disk_bytes=sampler.peak_disk if sampler else 0,
+        peak_bytes=sampler.peak,
+        peak_with_servers_bytes=sampler.peak_with_servers,
+        peak_disk_bytes=sampler.peak_disk,
         was_watched=watch,
     )
 

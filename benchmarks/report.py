@@ -38,11 +38,15 @@ def _seconds(turns: Sequence[Round]) -> list[float]:
 
 
 def _memory(turns: Sequence[Round]) -> list[float]:
-    return [turn.measured.peak_with_servers_bytes for turn in turns if turn.measured.was_watched]
+    return [turn.measured.peak_with_servers_bytes for turn in _watched(turns)]
 
 
 def _disk(turns: Sequence[Round]) -> list[float]:
-    return [turn.measured.peak_disk_bytes for turn in turns if turn.measured.was_watched]
+    return [turn.measured.peak_disk_bytes for turn in _watched(turns)]
+
+
+def _watched(turns: Sequence[Round]) -> list[Round]:
+    return [turn for turn in turns if turn.measured.was_watched]
 
 
 PANELS: dict[str, Callable[[Sequence[Round]], list[float]]] = {

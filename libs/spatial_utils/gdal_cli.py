@@ -200,8 +200,8 @@ class GDAL:
             # one is a twelfth of the work. The COG has the same bytes either way.
             "COG_TMP_COMPRESSION": "NONE",
             # GDAL takes and frees blocks of megabytes from three threads. glibc gives such pieces
-            # back to the kernel and takes them again, by chance a million times a minute: then a
-            # fifth of the time goes into new pages. So it keeps them, in one arena for all threads.
+            # back to the kernel and takes them again: by chance all of them, and then a fifth of
+            # the time goes into new pages. So it keeps them, in one arena for all threads.
             "MALLOC_ARENA_MAX": "1",
             "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
             "MALLOC_TRIM_THRESHOLD_": str(512 * 2**20),

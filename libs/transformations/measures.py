@@ -16,7 +16,7 @@ from psycopg import sql
 from libs.models import GeometryChange
 from libs.transformations.binding import BoundCRS
 from libs.transformations.metres import area_m2, metres_per_unit
-from libs.transformations.tables import ROW_ID
+from libs.transformations.tables import ROW_ID, named
 
 VERTEX_PAIRS_BUDGET = 5_000_000
 """So many pairs of vertices are compared at most: under half a second on one core."""
@@ -206,7 +206,7 @@ def _one_row(values: dict[str, sql.Composable], source: sql.Composed) -> sql.Com
     for name in GeometryChange.model_fields:
         nothing = sql.SQL("0::bigint") if name.startswith("rows_") else _UNKNOWN
         value = values.get(name, nothing)
-        columns.append(sql.SQL("{} AS {}").format(value, sql.Identifier(name)))
+        columns.append(named(value, name))
     return sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(columns), source)
 
 

@@ -26,6 +26,7 @@ from libs.transformations.tables import (
     column,
     create_table,
     drop_columns,
+    named,
     upon,
 )
 
@@ -128,7 +129,7 @@ class _Way:
             sql.SQL("({}) IS NOT FALSE").format(condition.asked_of(valid=self._is_valid))
             for condition in self._conditions
         )
-        new = [_as(facts[name], name) for name in facts]
+        new = [named(facts[name], name) for name in facts]
         self._source = _LAYER.format(
             columns=sql.SQL(", ").join([*self._kept(), *new, *go_on]),
             source=upon(self._source, [(BOX, _BOX_OF.format(self._geometry))]),
@@ -148,7 +149,7 @@ class _Way:
         result = self._as_geometry(rewrite.result)
         if rewrite.layers:
             (name, value), *others = rewrite.layers
-            self._stop(facts, self._geometry, _as(value, name))
+            self._stop(facts, self._geometry, named(value, name))
             self._source = _LAYER.format(
                 columns=sql.SQL(", ").join([*self._kept(), result]),
                 source=upon(self._source, others),
@@ -197,8 +198,4 @@ class _Way:
         return sql.SQL("(SELECT {} FROM {})").format(self._geometry, source)
 
     def _as_geometry(self, value: sql.Composable) -> sql.Composed:
-        return _as(value, self._tables.geometry_column)
-
-
-def _as(value: sql.Composable, name: str) -> sql.Composed:
-    return sql.SQL("{} AS {}").format(value, sql.Identifier(name))
+        return named(value, self._tables.geometry_column)

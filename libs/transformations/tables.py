@@ -44,6 +44,11 @@ def column(name: str) -> sql.Identifier:
     return sql.Identifier("t", name)
 
 
+def named(value: sql.Composable, name: str) -> sql.Composed:
+    """A value as a column of that name."""
+    return sql.SQL("{} AS {}").format(value, sql.Identifier(name))
+
+
 def layered(
     schema: str, table: str, layers: Sequence[tuple[str, sql.Composed]] = ()
 ) -> sql.Composed:
@@ -71,17 +76,18 @@ def create_table_as(
     SQL cannot say "all but one": the old geometry is written, too, and then dropped.
     """
     output = sql.Identifier(schema, tables[1])
-    geometry = sql.Identifier(geometry_column)
     source = layered(schema, tables[0], rewrite.layers)
     carried = [column(name) for name in columns if name != geometry_column]
     if carried:
-        result = sql.SQL("{} AS {}").format(rewrite.result, geometry)
-        return create_table(output, [*carried, result], source)
-    new = sql.Identifier(_NEW_GEOMETRY)
-    result = sql.SQL("{} AS {}").format(rewrite.result, new)
+        return create_table(output, [*carried, named(rewrite.result, geometry_column)], source)
+    result = named(rewrite.result, _NEW_GEOMETRY)
     surplus = [geometry_column, *(name for name, _ in rewrite.layers)]
     made = create_table(output, [sql.SQL("t.*"), result], source)
-    rename = _RENAME_COLUMN.format(output=output, new=new, geometry=geometry)
+    rename = _RENAME_COLUMN.format(
+        output=output,
+        new=sql.Identifier(_NEW_GEOMETRY),
+        geometry=sql.Identifier(geometry_column),
+    )
     return sql.SQL("; ").join([made, drop_columns(output, surplus), rename])
 
 
