@@ -75,6 +75,8 @@ tests "${others[@]}" -m "not torture" | tee "$main" || failed=1
 wait "$beside" || failed=1
 beside=
 cat "$side"
+# What failed in the lane that was printed first, again: of a long log, often only the end is kept.
+[ "$failed" -eq 0 ] || grep -E '^(E  |FAILED |ERROR )' "$main" | cut -c 1-300 | tail -n 20
 tail -n 1 "$main"
 rm -f "$side" "$main"
 exit $failed

@@ -66,6 +66,11 @@ def test_memory_is_that_of_all_processes_together(tmp_path):
     assert one.seconds > 1.5
 
 
+def test_what_is_done_at_once_is_seen_as_well():
+    hold = "x = bytearray(60_000_000); import time; time.sleep(0.3)"
+    assert measure([sys.executable, "-c", hold], folders=[]).peak_bytes > 60e6
+
+
 def test_what_servers_and_files_take_counts_from_where_it_was(tmp_path):
     (tmp_path / "before").write_bytes(b"x" * 5_000_000)
     hold = "x = bytearray(50_000_000); print(1, flush=True); import time; time.sleep(60)"
