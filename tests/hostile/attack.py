@@ -20,7 +20,9 @@ from tests.hostile.table import Row
 from tests.hostile.watch import Watched, descendants, watched
 from tests.servers import User
 
-SECONDS = 10
+SECONDS = 30 if "HOSTILE_CASES" in os.environ else 10
+"""In its bounded form the suite shares the machine with other tests: 8 rows, which take 1 s, took 10
+there once, and 1.9 at most in 220 tries. `make torture` has the machine for itself."""
 RSS_BYTES = 10**9
 
 
