@@ -17,8 +17,8 @@ import psutil
 from benchmarks.contenders.buckets import GATE
 
 FIRST_LOOK_AFTER_S, LOOK_EVERY_S = 0.03, 0.5
-"""Each pause is twice the one before, up to the second figure: what is done in 0.2 s is seen as well,
-and a look costs 0.02 s, which the one that is measured does not have."""
+"""Each pause is twice the one before, up to the second figure, so that what is done in 0.2 s is
+seen as well. A look costs 0.02 s, which the one that is measured does not have."""
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from tests.hostile.watch import Watched, descendants, watched
 from tests.servers import User
 
 SECONDS = 30 if "HOSTILE_CASES" in os.environ else 10
-"""In its bounded form the suite shares the machine with other tests: 8 rows, which take 1 s, took 10
-there once, and 1.9 at most in 220 tries. `make torture` has the machine for itself."""
+"""In its bounded form the suite shares the machine with other tests: a file of 8 rows, which takes
+1 s, took 10 there once, and 1.9 at most in 220 tries. `make torture` has the machine for itself."""
 RSS_BYTES = 10**9
 
 
