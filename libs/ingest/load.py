@@ -66,9 +66,16 @@ def _load_vector(platform: Platform, job: Job, fetched: FetchedFile) -> LoadedVe
             schema=schema,
             geometry_index=stream.geometry_index,
         )
-        info = stream.info
+        info, geometry_types = stream.info, stream.end.geometry_types
     remove_sources(platform.limits, job.run_id, fetched.work.index)
-    return LoadedVector(fetched=fetched, crs=crs, table=table, reader=info.reader, notes=info.notes)
+    return LoadedVector(
+        fetched=fetched,
+        crs=crs,
+        table=table,
+        geometry_types=geometry_types,
+        reader=info.reader,
+        notes=info.notes,
+    )
 
 
 def _inspect_raster(platform: Platform, fetched: FetchedFile) -> InspectedRaster:

@@ -103,6 +103,8 @@ class LoadedVector(Frozen):
     fetched: FetchedFile
     crs: CRS
     table: LoadedTable
+    geometry_types: tuple[str, ...]
+    """Of all its geometries, as GeoParquet names them."""
     reader: dict[str, str]
     """What read the file, with its version."""
     notes: tuple[str, ...] = ()

@@ -25,6 +25,7 @@ from libs.transformations import (
     RAW_TABLE,
     ROW_ID,
     Execute,
+    GeometryTypes,
     PlannedStep,
     StepOutcome,
     VectorRecipe,
@@ -71,7 +72,8 @@ def _steps(
         return lambda statement: platform.compute.run_step(schema, statement, what, about=table)
 
     started_at, started = utc_now(), time.monotonic()
-    outcomes = run_in_one_pass(plan, schema.name, columns, executing("the recipe"))
+    types = GeometryTypes.seen(loaded.geometry_types)
+    outcomes = run_in_one_pass(plan, schema.name, columns, executing("the recipe"), types)
     if outcomes is not None:
         executing("tidying up")(drop_table(schema.name, RAW_TABLE))
         seconds = time.monotonic() - started

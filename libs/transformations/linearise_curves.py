@@ -9,7 +9,13 @@ from psycopg import sql
 from pydantic import Field
 
 from libs.transformations.measures import Change, Compared, change_sql
-from libs.transformations.row_wise import IS_PLAIN, Condition, RowWise
+from libs.transformations.row_wise import (
+    IS_PLAIN,
+    LINES_AND_POLYGONS,
+    Condition,
+    GeometryTypes,
+    RowWise,
+)
 from libs.transformations.step import VectorStep
 from libs.transformations.tables import Rewrite, column, create_table_as
 
@@ -81,7 +87,9 @@ class LineariseCurvesStep(VectorStep):
             _FACETED.format(geometry=geometry),
         )
 
-    def row_wise(self) -> RowWise:
+    def row_wise(self, types: GeometryTypes) -> RowWise:
+        if types.are(*LINES_AND_POLYGONS, "Point", "MultiPoint"):
+            return RowWise()
         geometry = column(self.geometry_column)
         ordinary = sql.SQL("{} OR NOT ({} OR {})").format(
             IS_PLAIN.format(geometry=geometry),

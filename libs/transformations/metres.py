@@ -39,6 +39,8 @@ _GEOGRAPHIC_M2 = sql.SQL(
 
 """Longitudes are divided by four on their way: PROJ would fold those beyond 180° back."""
 
+_NO_AREA_M2 = sql.SQL("CASE WHEN NOT ST_IsEmpty({geometry}) THEN 0::double precision END")
+
 _MIDDLE = sql.SQL("((ST_YMin({box}) + ST_YMax({box})) / 2)")
 
 
@@ -50,17 +52,24 @@ def metres_per_unit(crs: BoundCRS | None) -> float | None:
 
 
 def area_m2(
-    geometry: sql.Composable, crs: BoundCRS | None, box: sql.Composable | None = None
+    geometry: sql.Composable,
+    crs: BoundCRS | None,
+    box: sql.Composable | None = None,
+    *,
+    are_points: bool = False,
 ) -> sql.Composed:
     """An expression for the area in square metres; SQL null where it cannot be said.
 
     `box`: its `Box3D`, where that is at hand; each use of the geometry in its place computes it.
+    `are_points`: all geometries are known to be points.
     """
     unit = metres_per_unit(crs)
     if crs is None or unit is None:
         return sql.SQL("NULL::double precision").format()
     if not crs.crs.is_geographic:
         return _PLANAR_M2.format(geometry=geometry, square=sql.Literal(unit**2))
+    if are_points:
+        return _NO_AREA_M2.format(geometry=geometry)
     box = geometry if box is None else box
     at_equator = math.radians(1) ** 2 * _SEMI_MAJOR_M**2 * (1 - _ECCENTRICITY_SQUARED)
     return _GEOGRAPHIC_M2.format(

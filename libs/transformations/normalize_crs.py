@@ -13,7 +13,16 @@ from libs.transformations.binding import BoundCRS, default_srid
 from libs.transformations.errors import UnboundCrsError
 from libs.transformations.faults import first_faults
 from libs.transformations.measures import Compared, totals_sql
-from libs.transformations.row_wise import BOX, IS_PLAIN, Condition, RowWise
+from libs.transformations.row_wise import (
+    ANY_TYPES,
+    BOX,
+    IS_PLAIN,
+    LINES_AND_POLYGONS,
+    POINT_IS_FINITE,
+    Condition,
+    GeometryTypes,
+    RowWise,
+)
 from libs.transformations.step import VectorStep
 from libs.transformations.tables import ROW_ID, Rewrite, column, create_table_as
 
@@ -34,19 +43,18 @@ _IS_NOT_FINITE = sql.SQL(
 )
 """Lengths tell of every vertex, where a bounding box may pass over one that is no number."""
 
-_IS_FINITE = sql.SQL(
-    "CASE WHEN {is_plain} THEN ST_XMax({box}) - ST_XMin({box}) + ST_YMax({box}) - ST_YMin({box})"
-    " + ST_Length({geometry}) + ST_Perimeter({geometry}) < 'Infinity' ELSE {otherwise} END"
+_IS_FINITE = sql.SQL("CASE WHEN {is_plain} THEN {plain_is_finite} ELSE {otherwise} END")
+_PLAIN_IS_FINITE = sql.SQL(
+    "ST_XMax({box}) - ST_XMin({box}) + ST_YMax({box}) - ST_YMin({box})"
+    " + ST_Length({geometry}) + ST_Perimeter({geometry}) < 'Infinity'"
 )
 """The same in one comparison: NaN and infinity go through sums, and PostgreSQL's NaN is larger than
 infinity. Where a sum is too large for a number, the statement ends: not ordinary, either."""
 
-_HAS_NO_POINTS = sql.SQL(
+_IS_LINE_OR_POLYGON = sql.SQL(
     "ST_GeometryType({geometry})"
     " IN ('ST_Polygon', 'ST_MultiPolygon', 'ST_LineString', 'ST_MultiLineString')"
 )
-"""Such a geometry is not valid where a coordinate is no finite number. A point may be: GEOS takes
-one whose x and y are no numbers for an empty one."""
 
 _IS_NO_PLACE = sql.SQL(
     "(ST_YMin({box}) < -90.0001 OR ST_YMax({box}) > 90.0001"
@@ -149,22 +157,22 @@ class NormalizeCRSStep(VectorStep):
             return None
         return sql.SQL("SELECT {}").format(sql.Literal(not self._is_there_already))
 
-    def row_wise(self) -> RowWise:
-        arrives = tuple(fault.is_absent for fault in self._arrival_faults())
+    def row_wise(self, types: GeometryTypes) -> RowWise:
+        arrives = tuple(fault.is_absent for fault in self._arrival_faults(types))
         if self._is_there_already:
             return RowWise(arrives=arrives)
-        return RowWise(
-            arrives=arrives, rewrite=Rewrite(self._transformed()), leaves=(self._is_finite(),)
-        )
+        is_finite = self._is_finite(types)
+        return RowWise(arrives=arrives, rewrite=Rewrite(self._transformed()), leaves=(is_finite,))
 
     def measure_sql(self, schema: str, input_table: str, output_table: str) -> sql.Composed:
         tables = Compared(schema, input_table, output_table, self.geometry_column, None)
         return totals_sql(tables)
 
-    def _arrival_faults(self) -> list[_ArrivalFault]:
+    def _arrival_faults(self, types: GeometryTypes = ANY_TYPES) -> list[_ArrivalFault]:
         faults = []
         if self._is_there_already:  # else the output is asked, after the transform
-            faults.append(_ArrivalFault(_IS_NOT_FINITE, self._not_finite_reason, self._is_finite()))
+            reason, is_finite = self._not_finite_reason, self._is_finite(types)
+            faults.append(_ArrivalFault(_IS_NOT_FINITE, reason, is_finite))
         if self.crs is not None and self.crs.is_in_degrees:
             reason = "lies where there are no degrees of longitude and latitude"
             is_a_place = Condition(self._ordinary(_IS_NO_PLACE))
@@ -188,16 +196,20 @@ class NormalizeCRSStep(VectorStep):
             geometry=geometry, fault=fault.format(geometry=geometry, box=column(BOX))
         )
 
-    def _is_finite(self) -> Condition:
+    def _is_finite(self, types: GeometryTypes) -> Condition:
         geometry = column(self.geometry_column)
+        if types.are_points:
+            return Condition(POINT_IS_FINITE.format(geometry=geometry))
+        plain_is_finite = _PLAIN_IS_FINITE.format(geometry=geometry, box=column(BOX))
+        if types.are(*LINES_AND_POLYGONS):
+            return Condition(plain_is_finite, asked_of_valid=sql.SQL("true").format())
         finite = _IS_FINITE.format(
             is_plain=IS_PLAIN.format(geometry=geometry),
-            geometry=geometry,
-            box=column(BOX),
+            plain_is_finite=plain_is_finite,
             otherwise=self._ordinary(_IS_NOT_FINITE),
         )
-        tells = _HAS_NO_POINTS.format(geometry=geometry)
-        return Condition(finite, sql.SQL("{} OR {}").format(tells, finite))
+        tells = _IS_LINE_OR_POLYGON.format(geometry=geometry)
+        return Condition(finite, asked_of_valid=sql.SQL("{} OR {}").format(tells, finite))
 
     def output_faults_sql(self, schema: str, output_table: str) -> sql.Composed:
         faults = self._rows_where(schema, output_table, _IS_NOT_FINITE, self._not_finite_reason)

@@ -17,7 +17,7 @@ from psycopg import sql
 from libs.transformations.chaining import PlannedStep
 from libs.transformations.measures import Compared, change_sql, counts_sql
 from libs.transformations.metres import area_m2
-from libs.transformations.row_wise import BOX, Condition, RowWise
+from libs.transformations.row_wise import BOX, Condition, GeometryTypes, RowWise
 from libs.transformations.tables import (
     PROCESSED_TABLE,
     RAW_TABLE,
@@ -63,19 +63,23 @@ class OnePass:
     """Takes the columns away that only the measures need."""
 
 
-def one_pass(plan: Sequence[PlannedStep], schema: str, columns: Sequence[str]) -> OnePass | None:
+def one_pass(
+    plan: Sequence[PlannedStep], schema: str, columns: Sequence[str], types: GeometryTypes
+) -> OnePass | None:
     """The plan in one pass over `raw_data`; `columns` as in `VectorStep.generate_sql`.
+
+    `types`: of the geometries in `raw_data`. An ordinary row's steps do not change its type.
 
     None: a step cannot be done row by row, or no step rewrites anything.
     """
-    steps = [planned.step.row_wise() for planned in plan]
+    steps = [planned.step.row_wise(types) for planned in plan]
     found = [row for row in steps if row is not None]
     rewriting = [row for row in found if row.rewrite is not None]
     if len(found) < len(plan) or not rewriting:
         return None
     if any(row.change is not None for row in rewriting[:-1]):
         return None  # its result would have to be kept, to measure how far lines moved
-    way = _Way(schema, plan[0].step.geometry_column, columns)
+    way = _Way(schema, plan[0].step.geometry_column, columns, types)
     measures = [way.through(step, row) for step, row in zip(plan, found, strict=True)]
     return OnePass(way.create(), tuple(measures), way.tidy())
 
@@ -83,7 +87,10 @@ def one_pass(plan: Sequence[PlannedStep], schema: str, columns: Sequence[str]) -
 class _Way:
     """A row on its way: the FROM item `t` that gives it, and what goes on with it."""
 
-    def __init__(self, schema: str, geometry_column: str, columns: Sequence[str]) -> None:
+    def __init__(
+        self, schema: str, geometry_column: str, columns: Sequence[str], types: GeometryTypes
+    ) -> None:
+        self._types = types
         self._tables = Compared(schema, RAW_TABLE, PROCESSED_TABLE, geometry_column, None)
         self._geometry = column(geometry_column)
         self._carried = [name for name in columns if name != geometry_column]
@@ -172,7 +179,8 @@ class _Way:
         return facts
 
     def _area(self) -> sql.Composed:
-        return area_m2(self._geometry, self._tables.crs, column(BOX))
+        crs, are_points = self._tables.crs, self._types.are_points
+        return area_m2(self._geometry, crs, column(BOX), are_points=are_points)
 
     def _joined(self) -> sql.Composed:
         """The measures' FROM item: `a` is the row before the last rewrite, `b` after it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from psycopg import sql
@@ -11,11 +12,44 @@ from libs.transformations.tables import Rewrite
 
 BOX = "__box"
 
+LINES_AND_POLYGONS = ("Polygon", "MultiPolygon", "LineString", "MultiLineString")
+"""Such a geometry is not valid where a coordinate is no finite number. A point may be: GEOS takes
+one whose x and y are no numbers for an empty one."""
+
 IS_PLAIN = sql.SQL(
     "ST_GeometryType({geometry})"
     " IN ('ST_Polygon', 'ST_MultiPolygon', 'ST_LineString', 'ST_MultiLineString', 'ST_Point')"
 )
 """What nearly every row is. A condition may ask this first, and more only of the others."""
+
+POINT_IS_FINITE = sql.SQL("abs(ST_X({geometry})) + abs(ST_Y({geometry})) < 'Infinity'")
+"""Of single points only, whose x and y are then numbers; such a point is valid."""
+
+
+@dataclass(frozen=True)
+class GeometryTypes:
+    """Of which types a table's geometries are, as far as that is known without asking a row."""
+
+    names: frozenset[str] | None = None
+    """As Simple Features has them, without Z and M: `MultiPolygon`. None: it is not known."""
+
+    @classmethod
+    def seen(cls, names: Iterable[str]) -> GeometryTypes:
+        """Of somebody who looked at every row: names as in GeoParquet, with ` Z`, ` M`, ` ZM`."""
+        return cls(frozenset(name.split(" ")[0] for name in names))
+
+    def are(self, *among: str) -> bool:
+        """Whether it is known that there are no others; null geometries have no type."""
+        return self.names is not None and self.names <= set(among)
+
+    @property
+    def are_points(self) -> bool:
+        """Whether all are single points."""
+        return self.are("Point")
+
+
+ANY_TYPES = GeometryTypes()
+"""Nothing is known: each row has to be asked."""
 
 
 @dataclass(frozen=True)

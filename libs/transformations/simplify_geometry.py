@@ -9,7 +9,7 @@ from psycopg import sql
 from pydantic import Field
 
 from libs.transformations.measures import Change, Compared, change_sql
-from libs.transformations.row_wise import RowWise
+from libs.transformations.row_wise import GeometryTypes, RowWise
 from libs.transformations.step import VectorStep
 from libs.transformations.tables import Rewrite, column, create_table_as
 
@@ -73,7 +73,10 @@ class SimplifyGeometryStep(VectorStep):
         tables = (input_table, output_table)
         return create_table_as(schema, tables, self.geometry_column, columns, self._rewrite())
 
-    def row_wise(self) -> RowWise:
+    def row_wise(self, types: GeometryTypes) -> RowWise:
+        if types.are_points:
+            as_it_is = Rewrite(sql.Composed([column(self.geometry_column)]))
+            return RowWise(rewrite=as_it_is, change=self._change())
         return RowWise(
             rewrite=self._rewrite(),
             rewrite_of_valid=self._rewrite(is_valid=True),

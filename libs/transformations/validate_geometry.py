@@ -9,7 +9,7 @@ from psycopg import sql
 
 from libs.transformations.faults import first_faults
 from libs.transformations.measures import Change, Compared, change_sql
-from libs.transformations.row_wise import Condition, RowWise
+from libs.transformations.row_wise import POINT_IS_FINITE, Condition, GeometryTypes, RowWise
 from libs.transformations.step import VectorStep
 from libs.transformations.tables import ROW_ID, Rewrite, column, create_table_as
 
@@ -34,6 +34,7 @@ _WITH_MEASURE = sql.SQL(
 )
 _RESULT = sql.SQL("CASE WHEN {made} IS NULL THEN {geometry} ELSE {repaired} END")
 
+_IS_VALID = sql.SQL("ST_IsValid({geometry})")
 _FAULTS = sql.SQL(
     "SELECT {rid}, 'is not valid: ' || (detail).reason AS reason,"
     " ST_AsText((detail).location, 9) AS place FROM (SELECT t.{rid},"
@@ -80,10 +81,11 @@ class ValidateGeometryStep(VectorStep):
             sql.Identifier(schema, input_table), column(self.geometry_column)
         )
 
-    def row_wise(self) -> RowWise:
+    def row_wise(self, types: GeometryTypes) -> RowWise:
         if self.on_invalid == "keep":
             return RowWise()
-        is_valid = sql.SQL("ST_IsValid({})").format(column(self.geometry_column))
+        asked = POINT_IS_FINITE if types.are_points else _IS_VALID
+        is_valid = asked.format(geometry=column(self.geometry_column))
         return RowWise(arrives=(Condition(is_valid, proves_validity=True),))
 
     def input_faults_sql(self, schema: str, input_table: str) -> sql.Composed | None:

@@ -11,6 +11,7 @@ from shapely.geometry import LineString, Point, Polygon
 from libs.spatial_utils.crs import describe
 from libs.transformations import (
     CreateSpatialIndexStep,
+    GeometryTypes,
     LineariseCurvesStep,
     NormalizeCRSStep,
     RecipeRegistry,
@@ -46,14 +47,26 @@ def rows_of(workbench):
     return workbench.execute(query.format(sql.Identifier(workbench.schema.name, "processed")))
 
 
-def both_ways(workbench, plan):
-    """Rows and outcomes of one pass, and of the steps one by one."""
-    name = workbench.schema.name
-    quick = run_in_one_pass(plan, name, COLUMNS, workbench.execute)
-    assert quick is not None
-    assert set(workbench.columns("processed")) == {"geom", *COLUMNS}
-    quick_rows = rows_of(workbench)
-    workbench.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name, "processed")))
+def types_of(rows) -> GeometryTypes:
+    """As shapely names them."""
+    return GeometryTypes.seen({row.geom_type for row in rows if row is not None})
+
+
+def both_ways(workbench, plan, types: GeometryTypes | None = None):
+    """Rows and outcomes of one pass, and of the steps one by one.
+
+    Where the rows' types are known, the one pass that knows nothing must give the same.
+    """
+    name, quick, quick_rows = workbench.schema.name, None, None
+    for known in (types, GeometryTypes()) if types else (GeometryTypes(),):
+        last, last_rows = quick, quick_rows
+        quick = run_in_one_pass(plan, name, COLUMNS, workbench.execute, known)
+        assert quick is not None
+        assert set(workbench.columns("processed")) == {"geom", *COLUMNS}
+        quick_rows = rows_of(workbench)
+        assert last in (None, quick)
+        assert last_rows in (None, quick_rows)
+        workbench.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name, "processed")))
     slow = tuple(run_step(step, name, COLUMNS, workbench.execute) for step in plan)
     return (quick_rows, quick), (rows_of(workbench), slow)
 
@@ -100,6 +113,61 @@ def test_a_built_in_recipe_gives_the_same_rows_and_measures(workbench, name) -> 
     assert quick_rows == slow_rows
     assert quick == slow
     assert len(quick_rows) == 400
+
+
+@pytest.mark.parametrize("code", ["EPSG:32633", "EPSG:4326"])
+@pytest.mark.parametrize("recipe", ["ingest_vector", "ingest_vector_lossless"])
+@pytest.mark.parametrize(
+    "types",
+    [
+        {"Point"},
+        {"LineString"},
+        {"Polygon"},
+        {"MultiPolygon"},
+        {"Polygon", "MultiPolygon", "LineString"},
+        {"Point", "LineString", "Polygon", "MultiPolygon"},
+        {"Point", "MultiPoint"},
+    ],
+    ids="+".join,
+)
+def test_what_is_known_of_all_rows_changes_nothing_but_the_time(
+    workbench, types, recipe, code
+) -> None:
+    east, north = Point(15, 48), Point(700_000, 5_000_000)
+    company = [shapely.MultiPoint([east, north]), shapely.MultiPoint(), Point()]
+    rows = [row for row in [*shapes(200), *company] if row is None or row.geom_type in types]
+    if code == "EPSG:4326":
+        rows = [row if row is None else shapely.transform(row, lambda xy: xy / 1e5) for row in rows]
+    assert len(rows) > 25
+    workbench.load(rows)
+    plan, known = planned(workbench, built_in(recipe), code), types_of(rows)
+    assert known.names == types
+    if recipe == "ingest_vector_lossless" and code == "EPSG:4326":
+        assert run_in_one_pass(plan, workbench.schema.name, COLUMNS, workbench.execute) is None
+        return
+    (quick_rows, quick), (slow_rows, slow) = both_ways(workbench, plan, known)
+    assert (quick_rows, quick) == (slow_rows, slow)
+    assert len(quick_rows) == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("types", "row"),
+    [
+        ({"Point"}, "POINT(NaN 5000000)"),
+        ({"Point"}, Point(500_000, np.inf)),
+        ({"Point"}, "POINT Z(NaN NaN 5)"),
+        ({"Point"}, "POINT(1e300 1e300)"),
+        ({"LineString", "Polygon"}, LineString([(500_000, 5_000_000), (np.inf, 5_000_010)])),
+        ({"Polygon"}, "POLYGON((0 0,1e5 1e5,NaN 5e4,1e5 0,0 0))"),
+        ({"Polygon"}, "POLYGON((5e5 5e6,5.1e5 5.1e6,5.1e5 5e6,5e5 5.1e6,5e5 5e6))"),
+    ],
+)
+def test_a_row_that_is_not_ordinary_is_seen_where_types_are_known(workbench, types, row) -> None:
+    ordinary = [shape for shape in shapes(100) if shape and shape.geom_type in types]
+    workbench.load([*ordinary, row])
+    plan, known = planned(workbench, built_in("ingest_vector")), GeometryTypes(frozenset(types))
+    assert run_in_one_pass(plan, workbench.schema.name, COLUMNS, workbench.execute, known) is None
+    assert workbench.columns("processed") == []
 
 
 def test_the_displacement_is_measured_for_few_vertices_and_bounded_for_many(workbench) -> None:
