@@ -132,9 +132,12 @@ class _Way:
     def _stop(self, facts: dict[str, sql.Composable], *go_on: sql.Composable) -> None:
         """A layer in which conditions are checked, facts become columns, and others go on."""
         self._is_valid = self._is_known_valid()
+        asked: list[sql.Composed] = []
+        for condition in self._conditions:
+            if (wanted := condition.asked_of(valid=self._is_valid)) not in asked:
+                asked.append(wanted)
         conditions = sql.SQL(" AND ").join(
-            sql.SQL("({}) IS NOT FALSE").format(condition.asked_of(valid=self._is_valid))
-            for condition in self._conditions
+            sql.SQL("({}) IS NOT FALSE").format(condition) for condition in asked
         )
         new = [named(facts[name], name) for name in facts]
         self._source = _LAYER.format(

@@ -9,7 +9,7 @@ from psycopg import sql
 from pydantic import Field
 
 from libs.transformations.measures import Change, Compared, change_sql
-from libs.transformations.row_wise import GeometryTypes, RowWise
+from libs.transformations.row_wise import ANY_TYPES, GeometryTypes, RowWise
 from libs.transformations.step import VectorStep
 from libs.transformations.tables import Rewrite, column, create_table_as
 
@@ -17,18 +17,20 @@ _QUICK, _KEPT, _STRONG = "__quick", "__kept", "__strong"
 
 _SIMPLIFY = sql.SQL("ST_Simplify({geometry}, {tolerance})")
 
-_SAME_PARTS = sql.SQL(
-    "NOT ST_IsEmpty({other}) AND ST_NRings({other}) = ST_NRings({geometry})"
-    " AND ST_NumGeometries({other}) = ST_NumGeometries({geometry}) AND ST_IsValid({other})"
-)
-
-_GOOD_QUICK = sql.SQL(
-    "CASE WHEN ST_NPoints({quick}) = ST_NPoints({geometry}) THEN {geometry}"
-    " WHEN {same_parts} AND (ST_Dimension({quick}) <> 1 OR ST_IsSimple({quick})"
-    " OR NOT ST_IsSimple({geometry})) AND {is_finite} THEN {quick} END"
+_IS_THERE = sql.SQL("NOT ST_IsEmpty({other})")
+_SAME_RINGS = sql.SQL("ST_NRings({other}) = ST_NRings({geometry})")
+_SAME_PARTS = sql.SQL("ST_NumGeometries({other}) = ST_NumGeometries({geometry})")
+_IS_VALID = sql.SQL("ST_IsValid({other})")
+_STAYS_SIMPLE = sql.SQL(
+    "(ST_Dimension({other}) <> 1 OR ST_IsSimple({other}) OR NOT ST_IsSimple({geometry}))"
 )
 _IS_FINITE = sql.SQL("ST_Length({geometry}) + ST_Perimeter({geometry}) < 'Infinity'")
 """Or else a vertex that is no number would go, and the row pass for a good one."""
+
+_GOOD_QUICK = sql.SQL(
+    "CASE WHEN ST_NPoints({quick}) = ST_NPoints({geometry}) THEN {geometry}"
+    " WHEN {is_as_good} THEN {quick} END"
+)
 
 _PRESERVE = sql.SQL(
     "CASE WHEN {kept} IS NOT NULL OR ST_Zmflag({geometry}) IN (1, 3) OR NOT ST_IsValid({geometry})"
@@ -39,7 +41,27 @@ _PRESERVE = sql.SQL(
 """An invalid geometry never gets there: with a coordinate that is no number, GEOS 3.11 does not
 come back from it, and cannot be cancelled. Neither does one with M, which GEOS would drop."""
 
-_BEST = sql.SQL("coalesce({kept}, CASE WHEN {same_parts} THEN {strong} END, {geometry})")
+_BEST = sql.SQL("coalesce({kept}, CASE WHEN {is_as_good} THEN {strong} END, {geometry})")
+
+
+def _is_as_good(
+    other: sql.Composable, geometry: sql.Composable, types: GeometryTypes, *more: sql.SQL
+) -> sql.Composed:
+    """Whether another geometry is valid and has all parts and rings; what types say is not asked.
+
+    A polygon has a ring at least, and so has what is as good.
+    """
+    asked = []
+    if not types.are("Polygon", "MultiPolygon"):
+        asked.append(_IS_THERE)
+    if not types.are("LineString", "MultiLineString"):
+        asked.append(_SAME_RINGS)
+    if not types.are("LineString", "Polygon"):
+        asked.append(_SAME_PARTS)
+    conditions = [*asked, _IS_VALID, *more]
+    return sql.SQL(" AND ").join(
+        condition.format(other=other, geometry=geometry) for condition in conditions
+    )
 
 
 class SimplifyGeometryStep(VectorStep):
@@ -79,12 +101,15 @@ class SimplifyGeometryStep(VectorStep):
             return RowWise(rewrite=as_it_is, change=self._change())
         return RowWise(
             rewrite=self._rewrite(),
-            rewrite_of_valid=self._rewrite(is_valid=True),
+            rewrite_of_valid=self._rewrite_of_valid(types),
             change=self._change(),
         )
 
-    def _rewrite(self, *, is_valid: bool = False) -> Rewrite:
-        return self._preserving(is_valid) if self.preserve_topology else self._plain()
+    def _rewrite(self) -> Rewrite:
+        return self._preserving(ANY_TYPES, _IS_FINITE) if self.preserve_topology else self._plain()
+
+    def _rewrite_of_valid(self, types: GeometryTypes) -> Rewrite | None:
+        return self._preserving(types) if self.preserve_topology else None
 
     def _change(self) -> Change:
         return Change(changed=sql.SQL("a.vertices <> b.vertices"), at_most=self.tolerance)
@@ -101,21 +126,22 @@ class SimplifyGeometryStep(VectorStep):
             layers=((_QUICK, self._quick()),),
         )
 
-    def _preserving(self, is_valid: bool) -> Rewrite:
+    def _preserving(self, types: GeometryTypes, *more: sql.SQL) -> Rewrite:
         geometry, tolerance = column(self.geometry_column), sql.Literal(self.tolerance)
         quick, kept, strong = column(_QUICK), column(_KEPT), column(_STRONG)
+        if not types.are("Polygon", "MultiPolygon"):
+            more = (_STAYS_SIMPLE, *more)
         good = _GOOD_QUICK.format(
             quick=quick,
             geometry=geometry,
-            same_parts=_SAME_PARTS.format(other=quick, geometry=geometry),
-            is_finite=sql.SQL("true") if is_valid else _IS_FINITE.format(geometry=geometry),
+            is_as_good=_is_as_good(quick, geometry, types, *more),
         )
         preserve = _PRESERVE.format(kept=kept, geometry=geometry, tolerance=tolerance)
         best = _BEST.format(
             kept=kept,
             strong=strong,
             geometry=geometry,
-            same_parts=_SAME_PARTS.format(other=strong, geometry=geometry),
+            is_as_good=_is_as_good(strong, geometry, types),
         )
         return Rewrite(
             result=best,
