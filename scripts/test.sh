@@ -57,12 +57,13 @@ fi
 # what Dagster's runs are at. Beside it goes what needs no stack, and some of what starts its own, so that
 # both lanes take about as long. A third lane saved little on two cores, and tests waited in vain. Of the
 # hostile cases, a part (`make torture`: all).
-no_shared_stack=(tests/e2e/test_stack_faults.py tests/e2e/test_fresh_stacks.py tests/unit tests/faults)
+no_shared_stack=(tests/e2e/test_stack_faults.py tests/e2e/test_fresh_stacks.py tests/integration/stack
+  tests/unit tests/faults)
 others=()
-for file in tests/e2e/test_*.py; do
+for file in tests/e2e/test_*.py tests/integration tests/hostile; do
   [[ " ${no_shared_stack[*]} " == *" $file "* ]] || others+=("$file")
 done
-others+=(tests/integration tests/hostile)
+others+=(--ignore=tests/integration/stack)
 export HOSTILE_CASES=${HOSTILE_CASES:-1}
 
 failed=0

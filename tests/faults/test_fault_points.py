@@ -28,8 +28,9 @@ def fault_cases(group: str, harms, kind: str = "vectors", points=None) -> list[C
 
 
 def one_of_the_others(point: str) -> list[str]:
-    """Each point gets each harm at length, and one of them in the short form."""
-    return OTHERS if LONG else [OTHERS[POINTS.index(point) % len(OTHERS)]]
+    """Each point gets each harm at length; in the short form every second point gets one of them."""
+    turn, is_left_out = divmod(POINTS.index(point), 2)
+    return OTHERS if LONG else [] if is_left_out else [OTHERS[turn % len(OTHERS)]]
 
 
 def struck(verdicts) -> None:
