@@ -280,8 +280,8 @@ def rows_are_dropped_in_silence() -> None:
             )
         )  # fmt: skip
 
-    def all_at_once(plan: object, schema: str, columns: object, execute) -> object:
-        outcomes = one_pass(plan, schema, columns, execute)
+    def all_at_once(plan: object, schema: str, columns: object, execute, types: object) -> object:
+        outcomes = one_pass(plan, schema, columns, execute, types)
         if outcomes is not None:
             drop_last(schema, execute)
         return outcomes

@@ -28,7 +28,7 @@ def fault_cases(group: str, harms, kind: str = "vectors", points=None) -> list[C
 
 
 def one_of_the_others(point: str) -> list[str]:
-    """Each point gets each harm at length; in the short form every second point gets one of them."""
+    """Each point gets each harm at length; in the short form, every second one gets one."""
     turn, is_left_out = divmod(POINTS.index(point), 2)
     return OTHERS if LONG else [] if is_left_out else [OTHERS[turn % len(OTHERS)]]
 
