@@ -53,6 +53,32 @@ def test_postgis_is_told_what_each_of_its_statements_is_about(user, countries, m
     assert set.union(*about.values()) == {True}
 
 
+def test_no_row_is_asked_for_what_the_reader_has_seen_of_all_rows(user, tmp_path, monkeypatch):
+    asked, real = [], PostGIS.run_step
+
+    def seen(self, schema, statement, what="a step", **more):
+        if what == "the recipe" and "CREATE" in (text := statement.as_string()):
+            asked.append(text)
+        return real(self, schema, statement, what, **more)
+
+    monkeypatch.setattr(PostGIS, "run_step", seen)
+    place = shapely.Point(15, 48)
+    shapes = {
+        "points": place,
+        "polygons": place.buffer(0.1),
+        "collections": shapely.GeometryCollection([place]),
+    }
+    for name, shape in shapes.items():
+        path = tmp_path / f"{name}.geojson"
+        geopandas.GeoDataFrame({"a": [1]}, geometry=[shape], crs="EPSG:4326").to_file(path)
+        only(user.run(user.manifest([user.vector(path, "GeoJSON")], name=name)))
+    points, polygons, collections = asked
+    assert "ST_IsValid" not in points
+    assert "ST_IsValid" in polygons
+    assert "CURVE" not in points + polygons
+    assert "CURVE" in collections
+
+
 def test_a_natural_earth_shapefile_becomes_a_geoparquet_that_everybody_reads(
     user, countries, tmp_path, vault, ledger
 ):
