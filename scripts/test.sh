@@ -59,11 +59,7 @@ fi
 # hostile cases, a part (`make torture`: all).
 no_shared_stack=(tests/e2e/test_stack_faults.py tests/e2e/test_fresh_stacks.py tests/integration/stack
   tests/unit tests/faults)
-others=()
-for file in tests/e2e/test_*.py tests/integration tests/hostile; do
-  [[ " ${no_shared_stack[*]} " == *" $file "* ]] || others+=("$file")
-done
-others+=(--ignore=tests/integration/stack)
+others=(tests/e2e tests/integration tests/hostile "${no_shared_stack[@]/#/--ignore=}")
 export HOSTILE_CASES=${HOSTILE_CASES:-1}
 
 failed=0

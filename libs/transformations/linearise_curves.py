@@ -9,13 +9,7 @@ from psycopg import sql
 from pydantic import Field
 
 from libs.transformations.measures import Change, Compared, change_sql
-from libs.transformations.row_wise import (
-    IS_PLAIN,
-    LINES_AND_POLYGONS,
-    Condition,
-    GeometryTypes,
-    RowWise,
-)
+from libs.transformations.row_wise import PLAIN, Condition, GeometryTypes, RowWise, is_among
 from libs.transformations.step import VectorStep
 from libs.transformations.tables import Rewrite, column, create_table_as
 
@@ -88,11 +82,11 @@ class LineariseCurvesStep(VectorStep):
         )
 
     def row_wise(self, types: GeometryTypes) -> RowWise:
-        if types.are(*LINES_AND_POLYGONS, "Point", "MultiPoint"):
+        if types.are(*PLAIN, "MultiPoint"):
             return RowWise()
         geometry = column(self.geometry_column)
         ordinary = sql.SQL("{} OR NOT ({} OR {})").format(
-            IS_PLAIN.format(geometry=geometry),
+            is_among(geometry, PLAIN),
             _CURVED.format(geometry=geometry),
             _FACETED.format(geometry=geometry),
         )

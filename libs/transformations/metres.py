@@ -36,7 +36,6 @@ _GEOGRAPHIC_M2 = sql.SQL(
     " ELSE ST_Area({geometry}) * {at_equator} * cosd({middle})"
     " / (1 - {e2} * sind({middle}) ^ 2) ^ 2 END"
 )
-
 """Longitudes are divided by four on their way: PROJ would fold those beyond 180° back."""
 
 _NO_AREA_M2 = sql.SQL("CASE WHEN NOT ST_IsEmpty({geometry}) THEN 0::double precision END")

@@ -16,12 +16,13 @@ from libs.transformations.measures import Compared, totals_sql
 from libs.transformations.row_wise import (
     ANY_TYPES,
     BOX,
-    IS_PLAIN,
     LINES_AND_POLYGONS,
+    PLAIN,
     POINT_IS_FINITE,
     Condition,
     GeometryTypes,
     RowWise,
+    is_among,
 )
 from libs.transformations.step import VectorStep
 from libs.transformations.tables import ROW_ID, Rewrite, column, create_table_as
@@ -43,18 +44,13 @@ _IS_NOT_FINITE = sql.SQL(
 )
 """Lengths tell of every vertex, where a bounding box may pass over one that is no number."""
 
-_IS_FINITE = sql.SQL("CASE WHEN {is_plain} THEN {plain_is_finite} ELSE {otherwise} END")
 _PLAIN_IS_FINITE = sql.SQL(
     "ST_XMax({box}) - ST_XMin({box}) + ST_YMax({box}) - ST_YMin({box})"
     " + ST_Length({geometry}) + ST_Perimeter({geometry}) < 'Infinity'"
 )
 """The same in one comparison: NaN and infinity go through sums, and PostgreSQL's NaN is larger than
 infinity. Where a sum is too large for a number, the statement ends: not ordinary, either."""
-
-_IS_LINE_OR_POLYGON = sql.SQL(
-    "ST_GeometryType({geometry})"
-    " IN ('ST_Polygon', 'ST_MultiPolygon', 'ST_LineString', 'ST_MultiLineString')"
-)
+_IS_FINITE = sql.SQL("CASE WHEN {is_plain} THEN {plain_is_finite} ELSE {otherwise} END")
 
 _IS_NO_PLACE = sql.SQL(
     "(ST_YMin({box}) < -90.0001 OR ST_YMax({box}) > 90.0001"
@@ -204,11 +200,11 @@ class NormalizeCRSStep(VectorStep):
         if types.are(*LINES_AND_POLYGONS):
             return Condition(plain_is_finite, asked_of_valid=sql.SQL("true").format())
         finite = _IS_FINITE.format(
-            is_plain=IS_PLAIN.format(geometry=geometry),
+            is_plain=is_among(geometry, PLAIN),
             plain_is_finite=plain_is_finite,
             otherwise=self._ordinary(_IS_NOT_FINITE),
         )
-        tells = _IS_LINE_OR_POLYGON.format(geometry=geometry)
+        tells = is_among(geometry, LINES_AND_POLYGONS)
         return Condition(finite, asked_of_valid=sql.SQL("{} OR {}").format(tells, finite))
 
     def output_faults_sql(self, schema: str, output_table: str) -> sql.Composed:

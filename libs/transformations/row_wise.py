@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from psycopg import sql
@@ -12,14 +12,12 @@ from libs.transformations.tables import Rewrite
 
 BOX = "__box"
 
-LINES_AND_POLYGONS = ("Polygon", "MultiPolygon", "LineString", "MultiLineString")
+POLYGONS = ("Polygon", "MultiPolygon")
+LINES = ("LineString", "MultiLineString")
+LINES_AND_POLYGONS = (*POLYGONS, *LINES)
 """Such a geometry is not valid where a coordinate is no finite number. A point may be: GEOS takes
 one whose x and y are no numbers for an empty one."""
-
-IS_PLAIN = sql.SQL(
-    "ST_GeometryType({geometry})"
-    " IN ('ST_Polygon', 'ST_MultiPolygon', 'ST_LineString', 'ST_MultiLineString', 'ST_Point')"
-)
+PLAIN = (*LINES_AND_POLYGONS, "Point")
 """What nearly every row is. A condition may ask this first, and more only of the others."""
 
 POINT_IS_FINITE = sql.SQL("abs(ST_X({geometry})) + abs(ST_Y({geometry})) < 'Infinity'")
@@ -50,6 +48,12 @@ class GeometryTypes:
 
 ANY_TYPES = GeometryTypes()
 """Nothing is known: each row has to be asked."""
+
+
+def is_among(geometry: sql.Composable, names: Sequence[str]) -> sql.Composed:
+    """Asks a row whether its type is one of these; the names as in `GeometryTypes`."""
+    types = sql.SQL(", ").join(sql.Literal(f"ST_{name}") for name in names)
+    return sql.SQL("ST_GeometryType({}) IN ({})").format(geometry, types)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from psycopg import sql
 from pydantic import Field
 
 from libs.transformations.measures import Change, Compared, change_sql
-from libs.transformations.row_wise import ANY_TYPES, GeometryTypes, RowWise
+from libs.transformations.row_wise import ANY_TYPES, LINES, POLYGONS, GeometryTypes, RowWise
 from libs.transformations.step import VectorStep
 from libs.transformations.tables import Rewrite, column, create_table_as
 
@@ -52,9 +52,9 @@ def _is_as_good(
     A polygon has a ring at least, and so has what is as good.
     """
     asked = []
-    if not types.are("Polygon", "MultiPolygon"):
+    if not types.are(*POLYGONS):
         asked.append(_IS_THERE)
-    if not types.are("LineString", "MultiLineString"):
+    if not types.are(*LINES):
         asked.append(_SAME_RINGS)
     if not types.are("LineString", "Polygon"):
         asked.append(_SAME_PARTS)
@@ -129,7 +129,7 @@ class SimplifyGeometryStep(VectorStep):
     def _preserving(self, types: GeometryTypes, *more: sql.SQL) -> Rewrite:
         geometry, tolerance = column(self.geometry_column), sql.Literal(self.tolerance)
         quick, kept, strong = column(_QUICK), column(_KEPT), column(_STRONG)
-        if not types.are("Polygon", "MultiPolygon"):
+        if not types.are(*POLYGONS):
             more = (_STAYS_SIMPLE, *more)
         good = _GOOD_QUICK.format(
             quick=quick,

@@ -313,8 +313,10 @@ class Site:
     def committed(self, *names: str) -> bool:
         """Whether they are, and the runs that did it know; a run's end is a write of its own."""
         batches = self.batches()
-        return all(batches.get(name, {}).get("state") == "committed" for name in names) and all(
-            self.runs_of(name)[-1]["state"] == "committed" for name in names
+        return all(
+            batches.get(name, {}).get("state") == "committed"
+            and self.runs_of(name)[-1]["state"] == "committed"
+            for name in names
         )
 
     def runs_of(self, name: str) -> list[dict]:
