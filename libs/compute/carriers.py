@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
@@ -53,19 +54,31 @@ def _view_back(array: pa.Array, wanted: pa.DataType) -> pa.Array:
 # stands for it, and is itself escaped where it occurs.
 _ESCAPE = "\U0010fffe"
 _ESCAPED_NUL, _ESCAPED_ESCAPE = _ESCAPE + "0", _ESCAPE + "1"
+_ESCAPE_BYTE = _ESCAPE.encode()[0]
 
 
 def _pack_text(array: pa.Array) -> pa.Array:
     text = array.cast(pa.string())
-    special = pc.or_(pc.match_substring(text, "\0"), pc.match_substring(text, _ESCAPE))
-    if not pc.any(special).as_py():
+    if not _may_hold(text, 0, _ESCAPE_BYTE):
         return text
     escaped = pc.replace_substring(text, _ESCAPE, _ESCAPED_ESCAPE)
     return pc.replace_substring(escaped, "\0", _ESCAPED_NUL)
 
 
+def _may_hold(text: pa.Array, *values: int) -> bool:
+    """Whether a byte of such a value is in the buffer: a thirtieth of a search in every text.
+
+    True for the buffer of a slice, too, whose other texts have it.
+    """
+    data = text.buffers()[2]
+    if data is None:
+        return False
+    held = np.frombuffer(data, np.uint8)
+    return any(bool((held == value).any()) for value in values)
+
+
 def _unpack_text(array: pa.Array, wanted: pa.DataType) -> pa.Array:
-    if pc.any(pc.match_substring(array, _ESCAPE)).as_py():
+    if _may_hold(array, _ESCAPE_BYTE):
         array = pc.replace_substring(array, _ESCAPED_NUL, "\0")
         array = pc.replace_substring(array, _ESCAPED_ESCAPE, _ESCAPE)
     return _cast_back(array, wanted)
