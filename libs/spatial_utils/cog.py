@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import math
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from libs.models import Bounds, Frozen, RasterShape
@@ -22,7 +21,7 @@ from libs.spatial_utils.cog_commands import (
 )
 from libs.spatial_utils.gdal_cli import GDAL, local_path
 from libs.spatial_utils.gdal_info import DatasetInfo
-from libs.spatial_utils.hashing import sha256_of_file
+from libs.spatial_utils.hashing import FollowingHash
 from libs.spatial_utils.raster_geometry import GeoTransform
 from libs.spatial_utils.raster_info import RasterInfo, bands_of
 from libs.spatial_utils.raster_staging import staged
@@ -118,10 +117,10 @@ def _notes(info: RasterInfo, options: CogOptions) -> tuple[str, ...]:
 def _measured(
     gdal: GDAL, path: Path, work_dir: Path, about: str, notes: tuple[str, ...]
 ) -> CogResult:
-    with ThreadPoolExecutor(1, "sha256") as aside:
-        hashing = aside.submit(sha256_of_file, path)
+    with FollowingHash(path) as hashing:
+        hashing.follow()
         info = gdal.info(path, "GTiff", work_dir=work_dir, about=about)
-        sha256 = hashing.result()
+        sha256 = hashing.hexdigest()
     transform = GeoTransform.from_gdal(info.geotransform or (), about)
     return CogResult(
         path=path,

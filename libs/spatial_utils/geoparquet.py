@@ -21,7 +21,7 @@ from libs.models.base import ContentHash
 from libs.spatial_utils.geoparquet_geometry import GeometrySummary
 from libs.spatial_utils.geoparquet_metadata import feature_schema, geo_metadata
 from libs.spatial_utils.geoparquet_rows import row_groups, unique_columns
-from libs.spatial_utils.hashing import sha256_of_file
+from libs.spatial_utils.hashing import FollowingHash
 
 __all__ = ["GeoParquetResult", "feature_schema", "write_geoparquet"]
 
@@ -76,19 +76,22 @@ def write_geoparquet(
     groups = row_groups(batches, row_group_rows)
     try:
         plain, groups = unique_columns(groups, attributes=len(schema) - 2)
-        with _writer(path, schema, zstd_level, plain) as writer:
+        with _writer(path, schema, zstd_level, plain) as writer, FollowingHash(path) as hashing:
             for table in groups:
                 geometry, box = table.columns[-2:]
                 summary.add(geometry.chunk(0), box.chunk(0))
                 _write(writer, table)
+                hashing.follow()
                 row_count += table.num_rows
             writer.add_key_value_metadata({"geo": geo_metadata(schema, crs, summary)})
+            writer.close()
+            sha256 = hashing.hexdigest()
     except BaseException:
         path.unlink(missing_ok=True)  # closing has given it a footer: it would look complete
         raise
     return GeoParquetResult(
         path=path,
-        sha256=sha256_of_file(path),
+        sha256=sha256,
         size_bytes=path.stat().st_size,
         row_count=row_count,
         bounds=summary.bounds,
