@@ -29,13 +29,13 @@ _SLIM = sql.SQL(
 
 _JOINED = sql.SQL("{before} JOIN {after} USING (rid)")
 
-_SUMS = sql.SQL(
-    "(SELECT coalesce(sum(a.vertices), 0) AS vertices_before,"
+_CHANGED = sql.SQL(
+    "coalesce(sum(a.vertices), 0) AS vertices_before,"
     " coalesce(sum(b.vertices), 0) AS vertices_after, sum(a.area) AS area_before_m2,"
     " sum(abs(coalesce(b.area, 0) - a.area)) AS area_changed_m2,"
     " count(*) FILTER (WHERE b.is_empty AND NOT a.is_empty) AS rows_collapsed,"
     " count(*) FILTER (WHERE {changed}) AS rows_changed,"
-    " coalesce(sum({pairs}) FILTER (WHERE {changed}), 0) AS pairs FROM {joined}) AS sums"
+    " coalesce(sum({pairs}) FILTER (WHERE {changed}), 0) AS pairs"
 )
 
 _DISPLACEMENT = sql.SQL(
@@ -53,18 +53,20 @@ _TOTALS = sql.SQL(
     " count(*) FILTER (WHERE NOT ST_IsEmpty({geometry})) AS filled FROM {table}) AS {alias}"
 )
 
-_COUNTS = sql.SQL(
-    "(SELECT coalesce(sum(a.vertices), 0) AS vertices_before,"
-    " coalesce(sum(b.vertices), 0) AS vertices_after,"
-    " count(*) FILTER (WHERE b.is_empty AND NOT a.is_empty) AS rows_collapsed"
-    " FROM {joined}) AS counts"
+_COUNTED = sql.SQL(
+    "coalesce(sum({before}), 0) AS {vertices_before},"
+    " coalesce(sum({after}), 0) AS {vertices_after},"
+    " count(*) FILTER (WHERE {after} = 0 AND {before} > 0) AS {rows_collapsed}"
 )
+
+_SUMS = sql.SQL("(SELECT {values} FROM {joined}) AS sums")
+_ROWS = sql.SQL("SELECT steps.* FROM {sums}, LATERAL (VALUES {rows}) AS steps")
 
 _PRODUCT = sql.SQL("a.vertices::bigint * b.vertices")
 _HASH_JOIN = sql.SQL("SET LOCAL enable_mergejoin = off; {}")
 """Tables just made have no statistics, and so PostgreSQL would sort them, one on every core."""
 
-_UNKNOWN = sql.SQL("NULL::double precision")
+_UNKNOWN, _NONE = sql.SQL("NULL::double precision"), sql.SQL("0::bigint")
 
 
 def _as_it_is(geometry: sql.Composable) -> sql.Composable:
@@ -114,38 +116,68 @@ class Change:
     """What no displacement exceeds, in CRS units: said when the budget is; None: then unknown."""
 
 
-def change_sql(
-    tables: Compared,
-    change: Change,
-    *,
-    joined: sql.Composed | None = None,
-    before: sql.Composable | None = None,
-) -> sql.Composed:
-    """The query of one row that becomes a GeometryChange, after a setting for its transaction.
+@dataclass(frozen=True)
+class Measure:
+    """Of one step: sums over its rows, and the fields of GeometryChange that are made of them."""
+
+    sums: sql.Composed
+    fields: dict[str, sql.Composable]
+
+
+def change_sql(tables: Compared, change: Change) -> sql.Composed:
+    """The query of one row that becomes a GeometryChange, after a setting for its transaction."""
+    joined = _JOINED.format(before=_slim(tables, change, "a"), after=_slim(tables, change, "b"))
+    before = change.shape_before(tables.geometry("a"))
+    return measures_sql([changed(tables, change, joined, before)], joined)
+
+
+def measures_sql(measures: Sequence[Measure], joined: sql.Composed) -> sql.Composed:
+    """The query of a row for each measure, which looks at the rows of `joined` once for them all.
+
+    A setting for its transaction comes first.
+    """
+    sums = _SUMS.format(
+        values=sql.SQL(", ").join([measure.sums for measure in measures]), joined=joined
+    )
+    rows = sql.SQL(", ").join(
+        sql.SQL("({})").format(sql.SQL(", ").join(_all_fields(measure.fields).values()))
+        for measure in measures
+    )
+    return _HASH_JOIN.format(_ROWS.format(sums=sums, rows=rows))
+
+
+def changed(
+    tables: Compared, change: Change, joined: sql.Composed, before: sql.Composable
+) -> Measure:
+    """Of a step that changes some rows.
 
     Args:
-        joined: where the facts about rows `a` and `b` come from; None: from the two tables.
-        before: the geometry before, of a row `a` of the input; None: its own.
+        joined: where the facts about rows `a` and `b` come from.
+        before: the geometry before, of a row `a` of the input.
     """
-    if joined is None:
-        joined = _JOINED.format(before=_slim(tables, change, "a"), after=_slim(tables, change, "b"))
-    if before is None:
-        before = change.shape_before(tables.geometry("a"))
-    sums = _SUMS.format(joined=joined, changed=change.changed, pairs=change.pairs or _PRODUCT)
-    values: dict[str, sql.Composable] = {
-        name: sql.Identifier(name)
-        for name in (
-            "vertices_before",
-            "vertices_after",
-            "area_before_m2",
-            "area_changed_m2",
-            "rows_collapsed",
-        )
-    }
-    values["largest_displacement_m"] = _displacement(tables, change, joined, before)
+    names = (
+        "vertices_before",
+        "vertices_after",
+        "area_before_m2",
+        "area_changed_m2",
+        "rows_collapsed",
+    )
+    fields: dict[str, sql.Composable] = {name: sql.Identifier(name) for name in names}
+    fields["largest_displacement_m"] = _displacement(tables, change, joined, before)
     if change.counts:
-        values[change.counts] = sql.Identifier("rows_changed")
-    return _HASH_JOIN.format(_one_row(values, sums))
+        fields[change.counts] = sql.Identifier("rows_changed")
+    sums = _CHANGED.format(changed=change.changed, pairs=change.pairs or _PRODUCT)
+    return Measure(sums, fields)
+
+
+def counted(before: sql.Composable, after: sql.Composable, number: int) -> Measure:
+    """Of a step that moves every vertex and must lose none: how many a row has before and after.
+
+    `number`: tells its sums from those of other steps.
+    """
+    names = ("vertices_before", "vertices_after", "rows_collapsed")
+    fields = {name: sql.Identifier(f"{name}_{number}") for name in names}
+    return Measure(_COUNTED.format(before=before, after=after, **fields), dict(fields))
 
 
 def _slim(tables: Compared, change: Change, alias: str) -> sql.Composed:
@@ -195,19 +227,17 @@ def totals_sql(tables: Compared) -> sql.Composed:
     return _one_row(values, sql.SQL(", ").join(sources))
 
 
-def counts_sql(joined: sql.Composed) -> sql.Composed:
-    """The same query where `joined` gives the rows before and after, `a` and `b`."""
-    names = ("vertices_before", "vertices_after", "rows_collapsed")
-    return _one_row({name: sql.Identifier(name) for name in names}, _COUNTS.format(joined=joined))
-
-
-def _one_row(values: dict[str, sql.Composable], source: sql.Composed) -> sql.Composed:
-    columns = []
-    for name in GeometryChange.model_fields:
-        nothing = sql.SQL("0::bigint") if name.startswith("rows_") else _UNKNOWN
-        value = values.get(name, nothing)
-        columns.append(named(value, name))
+def _one_row(fields: dict[str, sql.Composable], source: sql.Composed) -> sql.Composed:
+    columns = [named(value, name) for name, value in _all_fields(fields).items()]
     return sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(columns), source)
+
+
+def _all_fields(known: dict[str, sql.Composable]) -> dict[str, sql.Composable]:
+    """Those of GeometryChange, in its order; of what is not known, what says so."""
+    return {
+        name: known.get(name, _NONE if name.startswith("rows_") else _UNKNOWN)
+        for name in GeometryChange.model_fields
+    }
 
 
 def change_of(row: Sequence[object]) -> GeometryChange:

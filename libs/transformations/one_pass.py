@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from psycopg import sql
 
 from libs.transformations.chaining import PlannedStep
-from libs.transformations.measures import Compared, change_sql, counts_sql
+from libs.transformations.measures import Compared, Measure, changed, counted, measures_sql
 from libs.transformations.metres import area_m2
 from libs.transformations.row_wise import BOX, Condition, GeometryTypes, RowWise
 from libs.transformations.tables import (
@@ -57,8 +57,10 @@ class OnePass:
 
     create: sql.Composed
     """Makes `processed` of `raw_data`; an InputError, when a row is not ordinary."""
-    measures: tuple[sql.Composed | None, ...]
-    """For each step, a query of one row: the fields of GeometryChange. None: it changed nothing."""
+    measures: sql.Composed
+    """A query of one row for each step that rewrites: the fields of GeometryChange."""
+    rewrites: tuple[bool, ...]
+    """Which of the steps do."""
     tidy: sql.Composed
     """Takes the columns away that only the measures need."""
 
@@ -80,8 +82,10 @@ def one_pass(
     if any(row.change is not None for row in rewriting[:-1]):
         return None  # its result would have to be kept, to measure how far lines moved
     way = _Way(schema, plan[0].step.geometry_column, columns, types)
-    measures = [way.through(step, row) for step, row in zip(plan, found, strict=True)]
-    return OnePass(way.create(), tuple(measures), way.tidy())
+    for step, row in zip(plan, found, strict=True):
+        way.through(step, row)
+    rewrites = tuple(row.rewrite is not None for row in found)
+    return OnePass(way.create(), way.measures(), rewrites, way.tidy())
 
 
 class _Way:
@@ -99,28 +103,35 @@ class _Way:
         self._is_valid = False
         self._rewrites: list[Rewrite] = []
         self._source = _RAW.format(table=self._tables.input, place=sql.Identifier(_PLACE))
+        self._measures: list[Measure] = []
         self._measures_areas = False
 
-    def through(self, planned: PlannedStep, row: RowWise) -> sql.Composed | None:
-        """Take the row through a step; returns the query that measures it."""
+    def through(self, planned: PlannedStep, row: RowWise) -> None:
+        """Take the row through a step."""
         self._conditions += row.arrives
         if row.rewrite is None:
-            return None
+            return
         self._tables = replace(self._tables, crs=planned.step.crs)
         self._measures_areas = row.change is not None
         before = self._recomputed()
         rewrite = (row.rewrite_of_valid if self._is_known_valid() else None) or row.rewrite
         self._go_on(self._facts_now(_AREA_BEFORE), rewrite)
         self._conditions += row.leaves
-        if row.change is None:
-            return counts_sql(self._joined())
-        return change_sql(self._tables, row.change, joined=self._joined(), before=before)
+        self._measures.append(
+            self._counted()
+            if row.change is None
+            else changed(self._tables, row.change, self._joined(), before)
+        )
 
     def create(self) -> sql.Composed:
         """The statement, once the row has been through all steps."""
         self._stop(self._facts_now(_AREA_AFTER), self._geometry)
         columns = [*self._kept(), self._geometry]
         return create_table(self._tables.output, columns, self._source)
+
+    def measures(self) -> sql.Composed:
+        """The query, once the row has been through all steps."""
+        return measures_sql(self._measures, self._joined())
 
     def tidy(self) -> sql.Composed:
         return drop_columns(self._tables.output, self._facts)
@@ -198,6 +209,13 @@ class _Way:
         }
         columns = {key: sql.Identifier("p", name) for key, name in names.items()}
         return _JOINED.format(table=self._tables.output, **columns)
+
+    def _counted(self) -> Measure:
+        number = len(self._rewrites)
+        before, after = (
+            sql.Identifier("p", _VERTICES.format(index)) for index in (number - 1, number)
+        )
+        return counted(before, after, number)
 
     def _recomputed(self) -> sql.Composed:
         """The geometry before the next rewrite, from a row `a` of `raw_data`."""

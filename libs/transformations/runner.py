@@ -57,7 +57,10 @@ def run_in_one_pass(
         execute(one.create)
     except InputError:  # which rows, and why: the steps' own statements tell
         return None
-    outcomes = tuple(_measured(execute, measure) for measure in one.measures)
+    changes = map(change_of, execute(one.measures))
+    outcomes = tuple(
+        StepOutcome(change=next(changes) if rewrites else None) for rewrites in one.rewrites
+    )
     execute(one.tidy)
     return outcomes
 

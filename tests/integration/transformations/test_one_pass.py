@@ -120,6 +120,21 @@ def test_a_built_in_recipe_gives_the_same_rows_and_measures(workbench, name) -> 
     assert len(quick_rows) == 400
 
 
+def test_the_results_are_read_once_to_measure_all_steps(workbench) -> None:
+    workbench.load(shapes(40))
+    plan, asked = planned(workbench, built_in("ingest_vector")), []
+
+    def execute(statement):
+        asked.append(statement)
+        return workbench.execute(statement)
+
+    outcomes = run_in_one_pass(plan, workbench.schema.name, COLUMNS, execute)
+    assert outcomes is not None
+    assert sum(outcome.change is not None for outcome in outcomes) == 2
+    reading = [text for one in asked if (text := one.as_string()).count('"processed" AS p')]
+    assert len(reading) == 1
+
+
 @pytest.mark.parametrize("code", ["EPSG:32633", "EPSG:4326"])
 @pytest.mark.parametrize("recipe", ["ingest_vector", "ingest_vector_lossless"])
 @pytest.mark.parametrize(
