@@ -16,7 +16,7 @@ from psycopg import sql
 from libs.models import GeometryChange
 from libs.transformations.binding import BoundCRS
 from libs.transformations.metres import area_m2, metres_per_unit
-from libs.transformations.tables import ROW_ID, named
+from libs.transformations.tables import ROW_ID
 
 VERTEX_PAIRS_BUDGET = 5_000_000
 """So many pairs of vertices are compared at most: under half a second on one core."""
@@ -60,7 +60,7 @@ _COUNTED = sql.SQL(
 )
 
 _SUMS = sql.SQL("(SELECT {values} FROM {joined}) AS sums")
-_ROWS = sql.SQL("SELECT steps.* FROM {sums}, LATERAL (VALUES {rows}) AS steps")
+_ROWS = sql.SQL("SELECT steps.* FROM {source}, LATERAL (VALUES {rows}) AS steps")
 
 _PRODUCT = sql.SQL("a.vertices::bigint * b.vertices")
 _HASH_JOIN = sql.SQL("SET LOCAL enable_mergejoin = off; {}")
@@ -136,14 +136,9 @@ def measures_sql(measures: Sequence[Measure], joined: sql.Composed) -> sql.Compo
 
     A setting for its transaction comes first.
     """
-    sums = _SUMS.format(
-        values=sql.SQL(", ").join([measure.sums for measure in measures]), joined=joined
-    )
-    rows = sql.SQL(", ").join(
-        sql.SQL("({})").format(sql.SQL(", ").join(_all_fields(measure.fields).values()))
-        for measure in measures
-    )
-    return _HASH_JOIN.format(_ROWS.format(sums=sums, rows=rows))
+    sums = sql.SQL(", ").join([measure.sums for measure in measures])
+    source = _SUMS.format(values=sums, joined=joined)
+    return _HASH_JOIN.format(_rows(source, [measure.fields for measure in measures]))
 
 
 def changed(
@@ -176,8 +171,8 @@ def counted(before: sql.Composable, after: sql.Composable, number: int) -> Measu
     `number`: tells its sums from those of other steps.
     """
     names = ("vertices_before", "vertices_after", "rows_collapsed")
-    fields = {name: sql.Identifier(f"{name}_{number}") for name in names}
-    return Measure(_COUNTED.format(before=before, after=after, **fields), dict(fields))
+    fields: dict[str, sql.Composable] = {name: sql.Identifier(f"{name}_{number}") for name in names}
+    return Measure(_COUNTED.format(before=before, after=after, **fields), fields)
 
 
 def _slim(tables: Compared, change: Change, alias: str) -> sql.Composed:
@@ -219,25 +214,27 @@ def totals_sql(tables: Compared) -> sql.Composed:
         _TOTALS.format(geometry=geometry, table=table, alias=sql.Identifier(alias))
         for table, alias in ((tables.input, "a"), (tables.output, "b"))
     ]
-    values: dict[str, sql.Composable] = {
+    fields: dict[str, sql.Composable] = {
         "vertices_before": sql.Identifier("a", "vertices"),
         "vertices_after": sql.Identifier("b", "vertices"),
         "rows_collapsed": sql.SQL("a.filled - b.filled"),
     }
-    return _one_row(values, sql.SQL(", ").join(sources))
+    return _rows(sql.SQL(", ").join(sources), [fields])
 
 
-def _one_row(fields: dict[str, sql.Composable], source: sql.Composed) -> sql.Composed:
-    columns = [named(value, name) for name, value in _all_fields(fields).items()]
-    return sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(columns), source)
+def _rows(source: sql.Composed, steps: Sequence[dict[str, sql.Composable]]) -> sql.Composed:
+    """A row for each step: the fields of GeometryChange, in its order.
 
-
-def _all_fields(known: dict[str, sql.Composable]) -> dict[str, sql.Composable]:
-    """Those of GeometryChange, in its order; of what is not known, what says so."""
-    return {
-        name: known.get(name, _NONE if name.startswith("rows_") else _UNKNOWN)
-        for name in GeometryChange.model_fields
-    }
+    `steps`: the fields that are known of each; the others say that they are not.
+    """
+    rows = []
+    for known in steps:
+        fields = [
+            known.get(name, _NONE if name.startswith("rows_") else _UNKNOWN)
+            for name in GeometryChange.model_fields
+        ]
+        rows.append(sql.SQL("({})").format(sql.SQL(", ").join(fields)))
+    return _ROWS.format(source=source, rows=sql.SQL(", ").join(rows))
 
 
 def change_of(row: Sequence[object]) -> GeometryChange:

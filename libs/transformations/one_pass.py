@@ -44,7 +44,7 @@ _VERTICES_OF = sql.SQL("coalesce(ST_NPoints({geometry}), 0)")
 _BOX_OF = sql.SQL("Box3D({})")
 
 _JOINED = sql.SQL(
-    "{table} AS p, LATERAL (SELECT {place} AS place, {vertices_before} AS vertices,"
+    "{results}, LATERAL (SELECT {place} AS place, {vertices_before} AS vertices,"
     " {vertices_before} = 0 AS is_empty, {area_before} AS area) AS a, LATERAL (SELECT p.ctid"
     " AS place, {vertices_after} AS vertices, {vertices_after} = 0 AS is_empty,"
     " {area_after} AS area) AS b"
@@ -117,11 +117,10 @@ class _Way:
         rewrite = (row.rewrite_of_valid if self._is_known_valid() else None) or row.rewrite
         self._go_on(self._facts_now(_AREA_BEFORE), rewrite)
         self._conditions += row.leaves
-        self._measures.append(
-            self._counted()
-            if row.change is None
-            else changed(self._tables, row.change, self._joined(), before)
-        )
+        if row.change is None:
+            self._measures.append(counted(*self._vertices(), number=len(self._rewrites)))
+        else:
+            self._measures.append(changed(self._tables, row.change, self._joined(), before))
 
     def create(self) -> sql.Composed:
         """The statement, once the row has been through all steps."""
@@ -131,7 +130,8 @@ class _Way:
 
     def measures(self) -> sql.Composed:
         """The query, once the row has been through all steps."""
-        return measures_sql(self._measures, self._joined())
+        source = self._joined() if self._measures_areas else self._results()
+        return measures_sql(self._measures, source)
 
     def tidy(self) -> sql.Composed:
         return drop_columns(self._tables.output, self._facts)
@@ -196,26 +196,27 @@ class _Way:
         crs, are_points = self._tables.crs, self._types.are_points
         return area_m2(self._geometry, crs, column(BOX), are_points=are_points)
 
-    def _joined(self) -> sql.Composed:
-        """The measures' FROM item: `a` is the row before the last rewrite, `b` after it."""
-        after = len(self._rewrites)
-        areas = (_AREA_BEFORE, _AREA_AFTER) if self._measures_areas else (_PLACE, _PLACE)
-        names = {
-            "place": _PLACE,
-            "vertices_before": _VERTICES.format(after - 1),
-            "vertices_after": _VERTICES.format(after),
-            "area_before": areas[0],
-            "area_after": areas[1],
-        }
-        columns = {key: sql.Identifier("p", name) for key, name in names.items()}
-        return _JOINED.format(table=self._tables.output, **columns)
+    def _results(self) -> sql.Composed:
+        """A FROM item: `p` is a row of the result."""
+        return sql.SQL("{} AS p").format(self._tables.output)
 
-    def _counted(self) -> Measure:
-        number = len(self._rewrites)
-        before, after = (
-            sql.Identifier("p", _VERTICES.format(index)) for index in (number - 1, number)
+    def _joined(self) -> sql.Composed:
+        """The same, and beside it `a`, the row before the last rewrite, and `b`, after it."""
+        before, after = self._vertices()
+        return _JOINED.format(
+            results=self._results(),
+            place=sql.Identifier("p", _PLACE),
+            vertices_before=before,
+            vertices_after=after,
+            area_before=sql.Identifier("p", _AREA_BEFORE),
+            area_after=sql.Identifier("p", _AREA_AFTER),
         )
-        return counted(before, after, number)
+
+    def _vertices(self) -> tuple[sql.Identifier, sql.Identifier]:
+        """How many a row `p` of the result had before the last rewrite, and after it."""
+        last = len(self._rewrites)
+        before, after = _VERTICES.format(last - 1), _VERTICES.format(last)
+        return sql.Identifier("p", before), sql.Identifier("p", after)
 
     def _recomputed(self) -> sql.Composed:
         """The geometry before the next rewrite, from a row `a` of `raw_data`."""
