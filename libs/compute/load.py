@@ -16,8 +16,15 @@ from psycopg import sql
 from libs.compute.carriers import Carrier, settle
 from libs.compute.errors import UnusableDataError, translated
 from libs.compute.prefetch import Prefetched
-from libs.compute.table import GEOMETRY_COLUMN, ROW_ID_COLUMN, Layout, LoadedTable
+from libs.compute.table import (
+    GEOMETRY_COLUMN,
+    ROUNDNESS_COLUMN,
+    ROW_ID_COLUMN,
+    Layout,
+    LoadedTable,
+)
 from libs.models import RunSchema
+from libs.spatial_utils.roundness import roundness
 
 if TYPE_CHECKING:
     from libs.compute.postgis import PostGIS
@@ -33,10 +40,13 @@ def load_arrow(
     geometry_index: int | None,
     table: str = RAW_TABLE,
     arrow_schema: pa.Schema | None = None,
+    round_within: float | None = None,
 ) -> LoadedTable:
     """Make the unlogged table and fill it; the schema exists already. See `LoadedTable`.
 
     `arrow_schema` is needed only where `batches` does not know it itself, as a reader does.
+    `round_within`: the table tells of polygons that reach no farther how round they are; in units
+    of their CRS. None: of none.
 
     Raises:
         InputError: see `Layout`; or a value that PostgreSQL or PostGIS cannot take.
@@ -44,8 +54,8 @@ def load_arrow(
     """
     arrow_schema = batches.schema if arrow_schema is None else arrow_schema  # type: ignore[attr-defined]
     layout = Layout(arrow_schema, geometry_index)
-    _create_table(postgis, schema, table, layout)
-    packed = _Packed(batches, arrow_schema, layout)
+    packed = _Packed(batches, arrow_schema, layout, round_within)
+    _create_table(postgis, schema, table, layout, has_roundness=packed.has_roundness)
     with (
         contextlib.closing(postgis.session.adbc_connect(schema)) as connection,
         Prefetched(packed) as ahead,
@@ -65,16 +75,21 @@ def load_arrow(
         row_count=packed.row_count,
         size_bytes=packed.size_bytes,
         source_geometry_name=layout.source_geometry_name,
+        roundness_column=ROUNDNESS_COLUMN if packed.has_roundness else None,
         attributes=layout.attributes,
     )
 
 
-def _create_table(postgis: PostGIS, schema: RunSchema, table: str, layout: Layout) -> None:
+def _create_table(
+    postgis: PostGIS, schema: RunSchema, table: str, layout: Layout, *, has_roundness: bool
+) -> None:
     qualified = sql.Identifier(schema.name, table)
     columns = [
         sql.SQL("{} bigint NOT NULL").format(sql.Identifier(ROW_ID_COLUMN)),
         sql.SQL("{} geometry").format(sql.Identifier(GEOMETRY_COLUMN)),
     ]
+    if has_roundness:
+        columns.append(sql.SQL("{} real").format(sql.Identifier(ROUNDNESS_COLUMN)))
     comments = []
     for name, sql_type, original in layout.columns():
         columns.append(sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(sql_type)))
@@ -92,14 +107,24 @@ class _Packed:
     """The batches as they travel; counts rows and bytes, and keeps the error that ended them."""
 
     def __init__(
-        self, batches: Iterable[pa.RecordBatch], arrow_schema: pa.Schema, layout: Layout
+        self,
+        batches: Iterable[pa.RecordBatch],
+        arrow_schema: pa.Schema,
+        layout: Layout,
+        round_within: float | None,
     ) -> None:
         self._batches = batches
         self._layout = layout
+        self._round_within = round_within
         self.row_count = self.size_bytes = 0
         self.failure: Exception | None = None
         nothing = [pa.nulls(0, field.type) for field in arrow_schema]
         self.schema = self._pack(pa.RecordBatch.from_arrays(nothing, schema=arrow_schema)).schema
+
+    @property
+    def has_roundness(self) -> bool:
+        """Whether the table tells how round its polygons are."""
+        return self._round_within is not None
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         try:
@@ -121,10 +146,11 @@ class _Packed:
                 zip(layout.attribute_indices, layout.attributes, layout.carriers, strict=True)
             )
         }
-        geometry = _wkb_of(batch.column(layout.geometry_index))
-        return pa.record_batch(
-            {ROW_ID_COLUMN: pa.array(row_ids), GEOMETRY_COLUMN: geometry, **attributes}
-        )
+        columns = {ROW_ID_COLUMN: pa.array(row_ids)}
+        columns[GEOMETRY_COLUMN] = geometry = _wkb_of(batch.column(layout.geometry_index))
+        if self._round_within is not None:
+            columns[ROUNDNESS_COLUMN] = roundness(geometry, self._round_within)
+        return pa.record_batch({**columns, **attributes})
 
     def _pack_column(self, array: pa.Array, name: str, carrier: Carrier) -> pa.Array:
         try:

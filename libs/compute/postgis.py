@@ -215,6 +215,7 @@ class PostGIS:
         geometry_index: int | None,
         table: str = load.RAW_TABLE,
         arrow_schema: pa.Schema | None = None,
+        round_within: float | None = None,
     ) -> LoadedTable:
         """Fill a new table of the run's schema from an Arrow stream; see `libs.compute.load`."""
         return load.load_arrow(
@@ -224,6 +225,7 @@ class PostGIS:
             geometry_index=geometry_index,
             table=table,
             arrow_schema=arrow_schema,
+            round_within=round_within,
         )
 
     def stream_table(

@@ -14,6 +14,7 @@ from libs.models import Frozen, RunSchema
 
 GEOMETRY_COLUMN = "geom"
 ROW_ID_COLUMN = "rid"
+ROUNDNESS_COLUMN = "__roundness"
 MAX_ATTRIBUTES = 1590
 """PostgreSQL's limit of 1600 columns, less ours and some that steps may add."""
 
@@ -41,6 +42,8 @@ class LoadedTable(Frozen):
     geometry_column: str = GEOMETRY_COLUMN
     source_geometry_name: str
     """The geometry column's name in the source."""
+    roundness_column: str | None = None
+    """How round its polygons are, where that is known: see `libs.spatial_utils.roundness`."""
     attributes: pa.Schema
     """The attributes as they come out again: original names, types, nullability, in their order."""
 

@@ -18,6 +18,7 @@ from libs.ingest.values import Job, LoadedVector, TransformedVector, WrittenAsse
 from libs.ingest.workspace import file_folder, require_room
 from libs.models import OutputFormat, StepRecord, utc_now
 from libs.spatial_utils.crs import describe
+from libs.spatial_utils.crs_bending import bends_little
 from libs.spatial_utils.geoparquet import GeoParquetResult, write_geoparquet
 from libs.spatial_utils.picture import Geometry, picture_of_features
 from libs.transformations import (
@@ -25,7 +26,7 @@ from libs.transformations import (
     RAW_TABLE,
     ROW_ID,
     Execute,
-    GeometryTypes,
+    KnownGeometries,
     PlannedStep,
     StepOutcome,
     VectorRecipe,
@@ -57,6 +58,7 @@ def transform_vector(platform: Platform, job: Job, loaded: LoadedVector) -> Tran
         source_crs=loaded.crs,
         crs_of=describe,
         srid_of=platform.compute.register_crs,
+        bends_little=bends_little,
     )
     steps = _steps(platform, loaded, plan)
     return TransformedVector(loaded=loaded, crs=plan[-1].crs, steps=steps, notes=loaded.notes)
@@ -72,8 +74,8 @@ def _steps(
         return lambda statement: platform.compute.run_step(schema, statement, what, about=table)
 
     started_at, started = utc_now(), time.monotonic()
-    types = GeometryTypes.seen(loaded.geometry_types)
-    outcomes = run_in_one_pass(plan, schema.name, columns, executing("the recipe"), types)
+    known = KnownGeometries.seen(loaded.geometry_types, table.roundness_column)
+    outcomes = run_in_one_pass(plan, schema.name, columns, executing("the recipe"), known)
     if outcomes is not None:
         executing("tidying up")(drop_table(schema.name, RAW_TABLE))
         seconds = time.monotonic() - started

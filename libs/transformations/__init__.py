@@ -17,7 +17,7 @@ from libs.transformations.pass_through import PassThroughStep
 from libs.transformations.raster_steps import CogStep, RasterStep, ReprojectRasterStep
 from libs.transformations.recipes import RasterRecipe, Recipe, ResolvedRecipe, VectorRecipe
 from libs.transformations.registry import DEFAULT_INTENTS, RecipeRegistry
-from libs.transformations.row_wise import GeometryTypes
+from libs.transformations.row_wise import KnownGeometries
 from libs.transformations.runner import Execute, StepOutcome, run_in_one_pass, run_step
 from libs.transformations.simplify_geometry import SimplifyGeometryStep
 from libs.transformations.spatial_index import CreateSpatialIndexStep
@@ -35,7 +35,7 @@ __all__ = [
     "CreateSpatialIndexStep",
     "Execute",
     "GeometryContractError",
-    "GeometryTypes",
+    "KnownGeometries",
     "LineariseCurvesStep",
     "NormalizeCRSStep",
     "PassThroughStep",

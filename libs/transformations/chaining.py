@@ -31,10 +31,12 @@ def plan_steps(
     source_crs: CRS,
     crs_of: Callable[[str], CRS],
     srid_of: Callable[[str], int],
+    bends_little: Callable[[CRS, CRS], bool] = lambda _source, _target: False,
 ) -> tuple[PlannedStep, ...]:
     """Chain the steps: `raw_data` → `step_0` → `step_1` → … → `processed`.
 
-    `crs_of` tells what a code means, `srid_of` the number by which the server knows it.
+    `crs_of` tells what a code means, `srid_of` the number by which the server knows it, and
+    `bends_little` what `libs.spatial_utils.crs_bending` says of two of them.
     The last step's `crs` is the result's. Without steps `raw_data` becomes `processed`.
 
     Raises:
@@ -44,7 +46,7 @@ def plan_steps(
     steps = recipe.steps or (PassThroughStep(),)
     planned = []
     for index, step in enumerate(steps):
-        bound, after = _bind_step(step, current, crs_of, srid_of)
+        bound, after = _bind_step(step, current, crs_of, srid_of, bends_little)
         is_last = index == len(steps) - 1
         planned.append(
             PlannedStep(
@@ -63,6 +65,7 @@ def _bind_step(
     current: BoundCRS,
     crs_of: Callable[[str], CRS],
     srid_of: Callable[[str], int],
+    bends_little: Callable[[CRS, CRS], bool],
 ) -> tuple[VectorStep, BoundCRS]:
     if not isinstance(step, NormalizeCRSStep):
         return step.bound(current), current
@@ -73,7 +76,10 @@ def _bind_step(
             "Submit the data in that CRS, or with another intent.",
         )
     target = BoundCRS(crs=crs_of(step.target_crs), srid=srid_of(step.target_crs))
-    return step.bound_to(current, target), target
+    return (
+        step.bound_to(current, target, bends_little=bends_little(current.crs, target.crs)),
+        target,
+    )
 
 
 def _bind(crs: CRS, srid_of: Callable[[str], int]) -> BoundCRS:

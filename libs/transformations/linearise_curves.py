@@ -9,7 +9,7 @@ from psycopg import sql
 from pydantic import Field
 
 from libs.transformations.measures import Change, Compared, change_sql
-from libs.transformations.row_wise import PLAIN, Condition, GeometryTypes, RowWise, is_among
+from libs.transformations.row_wise import PLAIN, Condition, KnownGeometries, RowWise, is_among
 from libs.transformations.step import VectorStep
 from libs.transformations.tables import Rewrite, column, create_table_as
 
@@ -81,8 +81,8 @@ class LineariseCurvesStep(VectorStep):
             _FACETED.format(geometry=geometry),
         )
 
-    def row_wise(self, types: GeometryTypes) -> RowWise:
-        if types.are(*PLAIN, "MultiPoint"):
+    def row_wise(self, known: KnownGeometries) -> RowWise:
+        if known.are(*PLAIN, "MultiPoint"):
             return RowWise()
         geometry = column(self.geometry_column)
         ordinary = sql.SQL("{} OR NOT ({} OR {})").format(

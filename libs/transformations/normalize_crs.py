@@ -14,13 +14,13 @@ from libs.transformations.errors import UnboundCrsError
 from libs.transformations.faults import first_faults
 from libs.transformations.measures import Compared, totals_sql
 from libs.transformations.row_wise import (
-    ANY_TYPES,
     BOX,
     LINES_AND_POLYGONS,
+    NOTHING_KNOWN,
     PLAIN,
     POINT_IS_FINITE,
     Condition,
-    GeometryTypes,
+    KnownGeometries,
     RowWise,
     is_among,
 )
@@ -57,6 +57,13 @@ _IS_NO_PLACE = sql.SQL(
     " OR ST_XMin({box}) < -540 OR ST_XMax({box}) > 540)"
 )
 """In degrees. Longitudes may run from 0 to 360, and on over the antimeridian."""
+
+_STAYS_ROUND = sql.SQL(
+    "ST_YMin({box}) > -80 AND ST_YMax({box}) < 80 AND ST_YMax({box}) - ST_YMin({box}) < 0.05"
+    " AND ST_XMax({box}) - ST_XMin({box}) < 0.5 AND ST_Area({geometry}) < 'Infinity'"
+)
+"""In degrees: away from the poles, and not torn by the antimeridian. See
+`libs.spatial_utils.crs_bending`. The area, as it tells of a coordinate that is no number."""
 
 _ORDINARY = sql.SQL("(ST_IsEmpty({geometry}) OR NOT {fault})")
 
@@ -100,11 +107,18 @@ class NormalizeCRSStep(VectorStep):
     source_crs: CrsCode | None = None
     """The CRS that the data must have; None: any, as declared."""
     _target: BoundCRS | None = PrivateAttr(default=None)
+    _bends_little: bool = PrivateAttr(default=False)
 
-    def bound_to(self: StepT, source: BoundCRS, target: BoundCRS) -> StepT:
-        """The same step, knowing the CRS of its input and the one it transforms to."""
+    def bound_to(
+        self: StepT, source: BoundCRS, target: BoundCRS, *, bends_little: bool = False
+    ) -> StepT:
+        """The same step, knowing the CRS of its input and the one it transforms to.
+
+        `bends_little`: what `libs.spatial_utils.crs_bending` says of the two.
+        """
         copy = self.bound(source)
         copy._target = target
+        copy._bends_little = bends_little
         return copy
 
     @property
@@ -153,21 +167,25 @@ class NormalizeCRSStep(VectorStep):
             return None
         return sql.SQL("SELECT {}").format(sql.Literal(not self._is_there_already))
 
-    def row_wise(self, types: GeometryTypes) -> RowWise:
-        arrives = tuple(fault.is_absent for fault in self._arrival_faults(types))
+    def row_wise(self, known: KnownGeometries) -> RowWise:
+        arrives = tuple(fault.is_absent for fault in self._arrival_faults(known))
         if self._is_there_already:
             return RowWise(arrives=arrives)
-        is_finite = self._is_finite(types)
-        return RowWise(arrives=arrives, rewrite=Rewrite(self._transformed()), leaves=(is_finite,))
+        return RowWise(
+            arrives=arrives,
+            rewrite=Rewrite(self._transformed()),
+            stays_round=self._stays_round() if self._bends_little else None,
+            leaves=(self._is_finite(known),),
+        )
 
     def measure_sql(self, schema: str, input_table: str, output_table: str) -> sql.Composed:
         tables = Compared(schema, input_table, output_table, self.geometry_column, None)
         return totals_sql(tables)
 
-    def _arrival_faults(self, types: GeometryTypes = ANY_TYPES) -> list[_ArrivalFault]:
+    def _arrival_faults(self, known: KnownGeometries = NOTHING_KNOWN) -> list[_ArrivalFault]:
         faults = []
         if self._is_there_already:  # else the output is asked, after the transform
-            reason, is_finite = self._not_finite_reason, self._is_finite(types)
+            reason, is_finite = self._not_finite_reason, self._is_finite(known)
             faults.append(_ArrivalFault(_IS_NOT_FINITE, reason, is_finite))
         if self.crs is not None and self.crs.is_in_degrees:
             reason = "lies where there are no degrees of longitude and latitude"
@@ -192,12 +210,15 @@ class NormalizeCRSStep(VectorStep):
             geometry=geometry, fault=fault.format(geometry=geometry, box=column(BOX))
         )
 
-    def _is_finite(self, types: GeometryTypes) -> Condition:
+    def _stays_round(self) -> sql.Composed:
+        return _STAYS_ROUND.format(geometry=column(self.geometry_column), box=column(BOX))
+
+    def _is_finite(self, known: KnownGeometries) -> Condition:
         geometry = column(self.geometry_column)
-        if types.are_points:
+        if known.are_points:
             return Condition(POINT_IS_FINITE.format(geometry=geometry))
         plain_is_finite = _PLAIN_IS_FINITE.format(geometry=geometry, box=column(BOX))
-        if types.are(*LINES_AND_POLYGONS):
+        if known.are(*LINES_AND_POLYGONS):
             return Condition(plain_is_finite, asked_of_valid=sql.SQL("true").format())
         finite = _IS_FINITE.format(
             is_plain=is_among(geometry, PLAIN),

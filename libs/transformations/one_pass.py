@@ -17,7 +17,7 @@ from psycopg import sql
 from libs.transformations.chaining import PlannedStep
 from libs.transformations.measures import Compared, Measure, changed, counted, measures_sql
 from libs.transformations.metres import area_m2
-from libs.transformations.row_wise import BOX, Condition, GeometryTypes, RowWise
+from libs.transformations.row_wise import BOX, INNER, Condition, KnownGeometries, RowWise
 from libs.transformations.tables import (
     PROCESSED_TABLE,
     RAW_TABLE,
@@ -42,6 +42,12 @@ _ORDINARY = sql.SQL(
 
 _VERTICES_OF = sql.SQL("coalesce(ST_NPoints({geometry}), 0)")
 _BOX_OF = sql.SQL("Box3D({})")
+_INNER_OF = sql.SQL(
+    "CASE WHEN {roundness} IS NOT NULL AND {stays_round}"
+    " THEN {roundness} * (ST_YMax({box}) - ST_YMin({box})) / 2 END"
+)
+"""The farthest vertex is as far from the middle as half the box is high, at least."""
+_UNKNOWN, _ALWAYS = sql.SQL("NULL::double precision").format(), sql.SQL("true").format()
 
 _JOINED = sql.SQL(
     "{results}, LATERAL (SELECT {place} AS place, {vertices_before} AS vertices,"
@@ -66,22 +72,22 @@ class OnePass:
 
 
 def one_pass(
-    plan: Sequence[PlannedStep], schema: str, columns: Sequence[str], types: GeometryTypes
+    plan: Sequence[PlannedStep], schema: str, columns: Sequence[str], known: KnownGeometries
 ) -> OnePass | None:
     """The plan in one pass over `raw_data`; `columns` as in `VectorStep.generate_sql`.
 
-    `types`: of the geometries in `raw_data`. An ordinary row's steps do not change its type.
+    `known`: of the geometries in `raw_data`. An ordinary row's steps do not change its type.
 
     None: a step cannot be done row by row, or no step rewrites anything.
     """
-    steps = [planned.step.row_wise(types) for planned in plan]
+    steps = [planned.step.row_wise(known) for planned in plan]
     found = [row for row in steps if row is not None]
     rewriting = [row for row in found if row.rewrite is not None]
     if len(found) < len(plan) or not rewriting:
         return None
     if any(row.change is not None for row in rewriting[:-1]):
         return None  # its result would have to be kept, to measure how far lines moved
-    way = _Way(schema, plan[0].step.geometry_column, columns, types)
+    way = _Way(schema, plan[0].step.geometry_column, columns, known)
     for step, row in zip(plan, found, strict=True):
         way.through(step, row)
     rewrites = tuple(row.rewrite is not None for row in found)
@@ -92,15 +98,16 @@ class _Way:
     """A row on its way: the FROM item `t` that gives it, and what goes on with it."""
 
     def __init__(
-        self, schema: str, geometry_column: str, columns: Sequence[str], types: GeometryTypes
+        self, schema: str, geometry_column: str, columns: Sequence[str], known: KnownGeometries
     ) -> None:
-        self._types = types
+        self._known = known
         self._tables = Compared(schema, RAW_TABLE, PROCESSED_TABLE, geometry_column, None)
         self._geometry = column(geometry_column)
         self._carried = [name for name in columns if name != geometry_column]
         self._facts: list[str] = [_PLACE]
         self._conditions: list[Condition] = []
         self._is_valid = False
+        self._stays_round = None if known.roundness is None else _ALWAYS
         self._rewrites: list[Rewrite] = []
         self._source = _RAW.format(table=self._tables.input, place=sql.Identifier(_PLACE))
         self._measures: list[Measure] = []
@@ -115,7 +122,8 @@ class _Way:
         self._measures_areas = row.change is not None
         before = self._recomputed()
         rewrite = (row.rewrite_of_valid if self._is_known_valid() else None) or row.rewrite
-        self._go_on(self._facts_now(_AREA_BEFORE), rewrite)
+        stays_round = None if self._rewrites or self._stays_round is None else row.stays_round
+        self._go_on(self._facts_now(_AREA_BEFORE), rewrite, stays_round)
         self._conditions += row.leaves
         if row.change is None:
             self._measures.append(counted(*self._vertices(), number=len(self._rewrites)))
@@ -145,15 +153,16 @@ class _Way:
         self._is_valid = self._is_known_valid()
         asked: list[sql.Composed] = []
         for condition in self._conditions:
-            if (wanted := condition.asked_of(valid=self._is_valid)) not in asked:
+            if (wanted := self._asked(condition)) not in asked:
                 asked.append(wanted)
         conditions = sql.SQL(" AND ").join(
             sql.SQL("({}) IS NOT FALSE").format(condition) for condition in asked
         )
         new = [named(facts[name], name) for name in facts]
+        seen = [(BOX, _BOX_OF.format(self._geometry)), (INNER, self._inner())]
         self._source = _LAYER.format(
             columns=sql.SQL(", ").join([*self._kept(), *new, *go_on]),
-            source=upon(self._source, [(BOX, _BOX_OF.format(self._geometry))]),
+            source=upon(self._source, seen),
             condition=_ORDINARY.format(conditions=conditions, rid=sql.Identifier(ROW_ID))
             if self._conditions
             else sql.SQL("true"),
@@ -161,25 +170,45 @@ class _Way:
         self._facts += facts
         self._conditions = []
 
-    def _go_on(self, facts: dict[str, sql.Composable], rewrite: Rewrite) -> None:
+    def _asked(self, condition: Condition) -> sql.Composed:
+        asked = condition.asked_of(valid=self._is_valid)
+        if condition.proves_validity and self._stays_round is not None:
+            return sql.SQL("{} IS NOT NULL OR {}").format(column(INNER), asked)
+        return asked
+
+    def _inner(self) -> sql.Composed:
+        if self._stays_round is None or self._known.roundness is None:
+            return _UNKNOWN
+        return _INNER_OF.format(
+            roundness=column(self._known.roundness), stays_round=self._stays_round, box=column(BOX)
+        )
+
+    def _go_on(
+        self,
+        facts: dict[str, sql.Composable],
+        rewrite: Rewrite,
+        stays_round: sql.Composed | None,
+    ) -> None:
         """Stop, and then the step's result takes the geometry's place.
 
         What can be computed in the layer of the stop is, since each layer costs a row 0.1 µs: a
         row's conditions are checked before anything else of it is computed.
         """
         result = self._as_geometry(rewrite.result)
+        more = [] if stays_round is None else [column(str(self._known.roundness))]
         if rewrite.layers:
             (name, value), *others = rewrite.layers
-            self._stop(facts, self._geometry, named(value, name))
+            self._stop(facts, self._geometry, column(INNER), named(value, name), *more)
             self._source = _LAYER.format(
-                columns=sql.SQL(", ").join([*self._kept(), result]),
+                columns=sql.SQL(", ").join([*self._kept(), result, *more]),
                 source=upon(self._source, others),
                 condition=sql.SQL("true"),
             )
         else:
-            self._stop(facts, result)
+            self._stop(facts, result, *more)
         self._rewrites.append(rewrite)
         self._is_valid = False
+        self._stays_round = stays_round
 
     def _kept(self) -> list[sql.Identifier]:
         return [column(name) for name in (*self._carried, *self._facts)]
@@ -193,7 +222,7 @@ class _Way:
         return facts
 
     def _area(self) -> sql.Composed:
-        crs, are_points = self._tables.crs, self._types.are_points
+        crs, are_points = self._tables.crs, self._known.are_points
         return area_m2(self._geometry, crs, column(BOX), are_points=are_points)
 
     def _results(self) -> sql.Composed:

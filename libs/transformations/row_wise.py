@@ -11,6 +11,11 @@ from libs.transformations.measures import Change
 from libs.transformations.tables import Rewrite
 
 BOX = "__box"
+"""The column with the geometry's `Box3D` at that point."""
+INNER = "__inner"
+"""The column with the radius, in units of the CRS, of a circle that lies in a polygon of which it
+is proved that it is star-shaped about the circle's middle, and so valid. Null: nothing is proved.
+See `libs.spatial_utils.roundness`."""
 
 POLYGONS = ("Polygon", "MultiPolygon")
 LINES = ("LineString", "MultiLineString")
@@ -25,16 +30,20 @@ POINT_IS_FINITE = sql.SQL("abs(ST_X({geometry})) + abs(ST_Y({geometry})) < 'Infi
 
 
 @dataclass(frozen=True)
-class GeometryTypes:
-    """Of which types a table's geometries are, as far as that is known without asking a row."""
+class KnownGeometries:
+    """What is known of a table's geometries without asking PostGIS about each."""
 
     names: frozenset[str] | None = None
-    """As Simple Features has them, without Z and M: `MultiPolygon`. None: it is not known."""
+    """Their types, as Simple Features has them, without Z and M: `MultiPolygon`. None: it is not
+    known."""
+    roundness: str | None = None
+    """The column that tells how round a polygon is, which proves it valid; null: it is not known.
+    See `libs.spatial_utils.roundness`. None: the table has no such column."""
 
     @classmethod
-    def seen(cls, names: Iterable[str]) -> GeometryTypes:
+    def seen(cls, names: Iterable[str], roundness: str | None = None) -> KnownGeometries:
         """Of somebody who looked at every row: names as in GeoParquet, with ` Z`, ` M`, ` ZM`."""
-        return cls(frozenset(name.split(" ")[0] for name in names))
+        return cls(frozenset(name.split(" ")[0] for name in names), roundness)
 
     def are(self, *among: str) -> bool:
         """Whether it is known that there are no others; null geometries have no type."""
@@ -46,12 +55,12 @@ class GeometryTypes:
         return self.are("Point")
 
 
-ANY_TYPES = GeometryTypes()
+NOTHING_KNOWN = KnownGeometries()
 """Nothing is known: each row has to be asked."""
 
 
 def is_among(geometry: sql.Composable, names: Sequence[str]) -> sql.Composed:
-    """Asks a row whether its type is one of these; the names as in `GeometryTypes`."""
+    """Asks a row whether its type is one of these; the names as in `KnownGeometries`."""
     types = sql.SQL(", ").join(sql.Literal(f"ST_{name}") for name in names)
     return sql.SQL("ST_GeometryType({}) IN ({})").format(geometry, types)
 
@@ -60,7 +69,7 @@ def is_among(geometry: sql.Composable, names: Sequence[str]) -> sql.Composed:
 class Condition:
     """What must be true of an ordinary row's geometry; SQL null is as good as true.
 
-    It may use the column BOX, which is the geometry's `Box3D` at that point.
+    It may use the column BOX.
     """
 
     asked: sql.Composed
@@ -86,7 +95,11 @@ class RowWise:
     rewrite: Rewrite | None = None
     """None: an ordinary row stays as it is."""
     rewrite_of_valid: Rewrite | None = None
-    """What has the same result for less, where the geometry is known to be valid; None: nothing."""
+    """What has the same result for less, where the geometry is known to be valid; None: nothing.
+    It may use INNER."""
+    stays_round: sql.Composed | None = None
+    """Of the geometry after the rewrite, with BOX: where a polygon is as round as it was. None:
+    nowhere."""
     leaves: tuple[Condition, ...] = ()
     """Of the geometry after the step."""
     change: Change | None = None

@@ -17,7 +17,7 @@ from libs.transformations.contract import check_contract
 from libs.transformations.faults import raise_for_faults
 from libs.transformations.measures import change_of
 from libs.transformations.one_pass import one_pass
-from libs.transformations.row_wise import ANY_TYPES, GeometryTypes
+from libs.transformations.row_wise import NOTHING_KNOWN, KnownGeometries
 
 Execute = Callable[[sql.Composed], Sequence[Sequence[object]]]
 """Runs one or several statements in one transaction; returns the last one's rows."""
@@ -37,11 +37,11 @@ def run_in_one_pass(
     schema: str,
     columns: Sequence[str],
     execute: Execute,
-    types: GeometryTypes = ANY_TYPES,
+    known: KnownGeometries = NOTHING_KNOWN,
 ) -> tuple[StepOutcome, ...] | None:
     """Run all steps in one statement; see `one_pass`. `columns` as in `run_step`.
 
-    `types`: what is known of the geometries in `raw_data`, so that no row is asked for it.
+    `known`: of the geometries in `raw_data`, so that no row is asked for it.
 
     None: it cannot be done so, or not with these rows: `raw_data` is as it was, there is no
     `processed`, and the steps are to be run one by one.
@@ -49,7 +49,7 @@ def run_in_one_pass(
     Raises:
         GeometryContractError: `raw_data` has not just the one geometry column.
     """
-    one = one_pass(plan, schema, columns, types)
+    one = one_pass(plan, schema, columns, known)
     if one is None:
         return None
     _check_contract(plan[0], schema, execute)

@@ -9,7 +9,14 @@ from psycopg import sql
 from pydantic import Field
 
 from libs.transformations.measures import Change, Compared, change_sql
-from libs.transformations.row_wise import ANY_TYPES, LINES, POLYGONS, GeometryTypes, RowWise
+from libs.transformations.row_wise import (
+    INNER,
+    LINES,
+    NOTHING_KNOWN,
+    POLYGONS,
+    KnownGeometries,
+    RowWise,
+)
 from libs.transformations.step import VectorStep
 from libs.transformations.tables import Rewrite, column, create_table_as
 
@@ -24,6 +31,9 @@ _IS_VALID = sql.SQL("ST_IsValid({other})")
 _STAYS_SIMPLE = sql.SQL(
     "(ST_Dimension({other}) <> 1 OR ST_IsSimple({other}) OR NOT ST_IsSimple({geometry}))"
 )
+_IS_ROUND_OR_VALID = sql.SQL("({inner} > 2 * {tolerance} OR ST_IsValid({other}))")
+"""No line moves by more than the tolerance, so that none reaches the middle of such a circle, which
+still sees the vertices that are left in their order, once around. Twice, to be on the safe side."""
 _IS_FINITE = sql.SQL("ST_Length({geometry}) + ST_Perimeter({geometry}) < 'Infinity'")
 """Or else a vertex that is no number would go, and the row pass for a good one."""
 
@@ -42,26 +52,6 @@ _PRESERVE = sql.SQL(
 come back from it, and cannot be cancelled. Neither does one with M, which GEOS would drop."""
 
 _BEST = sql.SQL("coalesce({kept}, CASE WHEN {is_as_good} THEN {strong} END, {geometry})")
-
-
-def _is_as_good(
-    other: sql.Composable, geometry: sql.Composable, types: GeometryTypes, *more: sql.SQL
-) -> sql.Composed:
-    """Whether another geometry is valid and has all parts and rings; what types say is not asked.
-
-    A polygon has a ring at least, and so has what is as good.
-    """
-    asked = []
-    if not types.are(*POLYGONS):
-        asked.append(_IS_THERE)
-    if not types.are(*LINES):
-        asked.append(_SAME_RINGS)
-    if not types.are("LineString", "Polygon"):
-        asked.append(_SAME_PARTS)
-    conditions = [*asked, _IS_VALID, *more]
-    return sql.SQL(" AND ").join(
-        condition.format(other=other, geometry=geometry) for condition in conditions
-    )
 
 
 class SimplifyGeometryStep(VectorStep):
@@ -95,21 +85,25 @@ class SimplifyGeometryStep(VectorStep):
         tables = (input_table, output_table)
         return create_table_as(schema, tables, self.geometry_column, columns, self._rewrite())
 
-    def row_wise(self, types: GeometryTypes) -> RowWise:
-        if types.are_points:
+    def row_wise(self, known: KnownGeometries) -> RowWise:
+        if known.are_points:
             as_it_is = Rewrite(sql.Composed([column(self.geometry_column)]))
             return RowWise(rewrite=as_it_is, change=self._change())
         return RowWise(
             rewrite=self._rewrite(),
-            rewrite_of_valid=self._rewrite_of_valid(types),
+            rewrite_of_valid=self._rewrite_of_valid(known),
             change=self._change(),
         )
 
     def _rewrite(self) -> Rewrite:
-        return self._preserving(ANY_TYPES, _IS_FINITE) if self.preserve_topology else self._plain()
+        if not self.preserve_topology:
+            return self._plain()
+        return self._preserving(NOTHING_KNOWN, _IS_VALID, _IS_FINITE)
 
-    def _rewrite_of_valid(self, types: GeometryTypes) -> Rewrite | None:
-        return self._preserving(types) if self.preserve_topology else None
+    def _rewrite_of_valid(self, known: KnownGeometries) -> Rewrite | None:
+        if not self.preserve_topology:
+            return None
+        return self._preserving(known, _IS_VALID if known.are(*LINES) else _IS_ROUND_OR_VALID)
 
     def _change(self) -> Change:
         return Change(changed=sql.SQL("a.vertices <> b.vertices"), at_most=self.tolerance)
@@ -126,27 +120,51 @@ class SimplifyGeometryStep(VectorStep):
             layers=((_QUICK, self._quick()),),
         )
 
-    def _preserving(self, types: GeometryTypes, *more: sql.SQL) -> Rewrite:
+    def _preserving(
+        self, known: KnownGeometries, is_quick_valid: sql.SQL, *more: sql.SQL
+    ) -> Rewrite:
         geometry, tolerance = column(self.geometry_column), sql.Literal(self.tolerance)
         quick, kept, strong = column(_QUICK), column(_KEPT), column(_STRONG)
-        if not types.are(*POLYGONS):
+        if not known.are(*POLYGONS):
             more = (_STAYS_SIMPLE, *more)
         good = _GOOD_QUICK.format(
             quick=quick,
             geometry=geometry,
-            is_as_good=_is_as_good(quick, geometry, types, *more),
+            is_as_good=self._is_as_good(quick, known, is_quick_valid, *more),
         )
         preserve = _PRESERVE.format(kept=kept, geometry=geometry, tolerance=tolerance)
         best = _BEST.format(
             kept=kept,
             strong=strong,
             geometry=geometry,
-            is_as_good=_is_as_good(strong, geometry, types),
+            is_as_good=self._is_as_good(strong, known, _IS_VALID),
         )
         return Rewrite(
             result=best,
             layers=((_QUICK, self._quick()), (_KEPT, good), (_STRONG, preserve)),
         )
+
+    def _is_as_good(
+        self, other: sql.Composable, known: KnownGeometries, *more: sql.SQL
+    ) -> sql.Composed:
+        """Whether another geometry has all parts and rings, and more; what types say is not asked.
+
+        A polygon has a ring at least, and so has what is as good.
+        """
+        asked = []
+        if not known.are(*POLYGONS):
+            asked.append(_IS_THERE)
+        if not known.are(*LINES):
+            asked.append(_SAME_RINGS)
+        if not known.are("LineString", "Polygon"):
+            asked.append(_SAME_PARTS)
+        words = {
+            "other": other,
+            "geometry": column(self.geometry_column),
+            "inner": column(INNER),
+            "tolerance": sql.Literal(self.tolerance),
+        }
+        return sql.SQL(" AND ").join(condition.format(**words) for condition in [*asked, *more])
 
     def measure_sql(self, schema: str, input_table: str, output_table: str) -> sql.Composed:
         tables = Compared(schema, input_table, output_table, self.geometry_column, self.crs)

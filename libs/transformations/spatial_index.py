@@ -7,7 +7,7 @@ from typing import Literal
 
 from psycopg import sql
 
-from libs.transformations.row_wise import GeometryTypes, RowWise
+from libs.transformations.row_wise import KnownGeometries, RowWise
 from libs.transformations.step import VectorStep
 
 _INDEX = sql.SQL(
@@ -40,7 +40,7 @@ class CreateSpatialIndexStep(VectorStep):
     def needed_sql(self, schema: str, input_table: str) -> sql.Composed | None:
         return sql.SQL("SELECT {}").format(sql.Literal(not self.is_last))
 
-    def row_wise(self, types: GeometryTypes) -> RowWise | None:
+    def row_wise(self, known: KnownGeometries) -> RowWise | None:
         return RowWise() if self.is_last else None
 
     def describe(self) -> str:

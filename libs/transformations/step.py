@@ -16,7 +16,7 @@ from pydantic import Field, PrivateAttr
 from libs.models import Frozen, ParameterValue
 from libs.transformations.binding import BoundCRS
 from libs.transformations.contract import geometry_contract_sql
-from libs.transformations.row_wise import GeometryTypes, RowWise
+from libs.transformations.row_wise import KnownGeometries, RowWise
 from libs.transformations.tables import rename_table
 
 StepT = TypeVar("StepT", bound="VectorStep")
@@ -80,7 +80,7 @@ class VectorStep(Frozen, ABC):
         """The statement that hands the table on as it is."""
         return rename_table(schema, input_table, output_table)
 
-    def row_wise(self, types: GeometryTypes) -> RowWise | None:
+    def row_wise(self, known: KnownGeometries) -> RowWise | None:
         """The step as expressions over a row, to share a statement with others; see `one_pass`.
 
         What the types of all geometries say need not be asked of a row.

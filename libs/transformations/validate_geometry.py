@@ -9,7 +9,7 @@ from psycopg import sql
 
 from libs.transformations.faults import first_faults
 from libs.transformations.measures import Change, Compared, change_sql
-from libs.transformations.row_wise import POINT_IS_FINITE, Condition, GeometryTypes, RowWise
+from libs.transformations.row_wise import POINT_IS_FINITE, Condition, KnownGeometries, RowWise
 from libs.transformations.step import VectorStep
 from libs.transformations.tables import ROW_ID, Rewrite, column, create_table_as
 
@@ -81,10 +81,10 @@ class ValidateGeometryStep(VectorStep):
             sql.Identifier(schema, input_table), column(self.geometry_column)
         )
 
-    def row_wise(self, types: GeometryTypes) -> RowWise:
+    def row_wise(self, known: KnownGeometries) -> RowWise:
         if self.on_invalid == "keep":
             return RowWise()
-        asked = POINT_IS_FINITE if types.are_points else _IS_VALID
+        asked = POINT_IS_FINITE if known.are_points else _IS_VALID
         is_valid = asked.format(geometry=column(self.geometry_column))
         return RowWise(arrives=(Condition(is_valid, proves_validity=True),))
 

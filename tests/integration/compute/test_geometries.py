@@ -79,6 +79,28 @@ def test_each_kind_of_geometry_comes_out_byte_for_byte(
     assert result["geometry"].to_pylist() == [SHAPES[shape]]
 
 
+def test_the_table_tells_how_round_its_polygons_are_if_asked(
+    compute: PostGIS, schema: RunSchema
+) -> None:
+    square = wkb("POLYGON ((0 0, 9 0, 9 9, 0 9, 0 0))")
+    rows = table_of([square, *SHAPES.values(), square])
+    loaded = compute.load_arrow(
+        rows.to_reader(max_chunksize=3), schema=schema, geometry_index=1, round_within=100
+    )
+    name = sql.Identifier(schema.name, loaded.table)
+    query = sql.SQL("SELECT {} FROM {} ORDER BY rid")
+    column = sql.Identifier(str(loaded.roundness_column))
+    told = [value for (value,) in compute.run_step(schema, query.format(column, name))]
+    assert told[0] == told[-1] == pytest.approx(0.7071, abs=2e-4)
+    round_ones = {shape for shape, value in zip(SHAPES, told[1:-1], strict=True) if value}
+    assert round_ones == {"multi polygon z"}
+    assert sorted(read(compute, schema, loaded)["n"].to_pylist()) == list(range(len(told)))
+    asked_nothing = compute.load_arrow(
+        rows.to_reader(), schema=schema, geometry_index=1, table="other"
+    )
+    assert asked_nothing.roundness_column is None
+
+
 def test_big_endian_and_extended_wkb_come_out_as_little_endian_iso(
     compute: PostGIS, schema: RunSchema
 ) -> None:

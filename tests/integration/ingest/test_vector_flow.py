@@ -65,16 +65,19 @@ def test_no_row_is_asked_for_what_the_reader_has_seen_of_all_rows(user, tmp_path
     place = shapely.Point(15, 48)
     shapes = {
         "points": place,
+        "lines": shapely.LineString([place, (16, 49)]),
         "polygons": place.buffer(0.1),
         "collections": shapely.GeometryCollection([place]),
     }
     for name, shape in shapes.items():
-        path = tmp_path / f"{name}.geojson"
+        path = tmp_path / f"{name}.gpkg"
         geopandas.GeoDataFrame({"a": [1]}, geometry=[shape], crs="EPSG:4326").to_file(path)
-        only(user.run(user.manifest([user.vector(path, "GeoJSON")], name=name)))
-    points, polygons, collections = asked
+        only(user.run(user.manifest([user.vector(path, "GPKG")], name=name)))
+    points, lines, polygons, collections = asked
     assert "ST_IsValid" not in points
     assert "ST_IsValid" in polygons
+    assert ['"__roundness"' in text for text in asked] == [False, False, True, True]
+    assert "CURVE" not in lines
     assert "CURVE" not in points + polygons
     assert "CURVE" in collections
 

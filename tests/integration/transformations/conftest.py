@@ -43,6 +43,15 @@ class Workbench:
             connection.execute(CREATE.format(name, sql.Identifier(column)))
             connection.cursor().executemany(insert, rows)
 
+    def claim(self, roundness: Sequence[float | None], table: str = "raw_data") -> None:
+        """What the table tells of each row's roundness, by rid, in its column `__roundness`."""
+        name = sql.Identifier(self.schema.name, table)
+        tell = sql.SQL("UPDATE {} SET __roundness = %s WHERE rid = %s").format(name)
+        with self.compute.connection(self.schema) as connection:
+            connection.execute(sql.SQL("ALTER TABLE {} ADD __roundness real").format(name))
+            told = [(value, rid) for rid, value in enumerate(roundness) if value is not None]
+            connection.cursor().executemany(tell, told)
+
     def execute(self, statement: sql.Composed):
         return self.compute.run_step(self.schema, statement)
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pyarrow as pa
 import pytest
 import shapely
 from psycopg import sql
 from shapely.geometry import LineString, Point, Polygon
 
 from libs.spatial_utils.crs import describe
+from libs.spatial_utils.crs_bending import bends_little
+from libs.spatial_utils.roundness import roundness
 from libs.transformations import (
     CreateSpatialIndexStep,
-    GeometryTypes,
+    KnownGeometries,
     LineariseCurvesStep,
     NormalizeCRSStep,
     RecipeRegistry,
@@ -35,6 +40,7 @@ def planned(workbench, recipe: VectorRecipe, code: str = "EPSG:32633"):
         source_crs=describe(code),
         crs_of=describe,
         srid_of=workbench.compute.register_crs,
+        bends_little=bends_little,
     )
 
 
@@ -47,25 +53,34 @@ def rows_of(workbench):
     return workbench.execute(query.format(sql.Identifier(workbench.schema.name, "processed")))
 
 
-def types_of(rows) -> GeometryTypes:
+def types_of(rows) -> KnownGeometries:
     """As shapely names them."""
-    return GeometryTypes.seen({row.geom_type for row in rows if row is not None})
+    return KnownGeometries.seen({row.geom_type for row in rows if row is not None})
 
 
-def both_ways(workbench, plan, types: GeometryTypes | None = None):
+def both_ways(workbench, plan, types: KnownGeometries | None = None):
     """Rows and outcomes of one pass, and of the steps one by one.
 
-    Where the rows' types are known, the one pass that knows nothing must give the same.
+    Where the rows' types are known, the one pass that knows nothing must give the same; and so must
+    the one that knows how round they are.
     """
-    quick = in_one_pass(workbench, plan, GeometryTypes())
+    quick = in_one_pass(workbench, plan, KnownGeometries())
     if types is not None:
         assert in_one_pass(workbench, plan, types) == quick
+    workbench.claim(round_within(workbench, longest=500))
+    known = replace(types or KnownGeometries(), roundness="__roundness")
+    assert in_one_pass(workbench, plan, known) == quick
     name = workbench.schema.name
     slow = tuple(run_step(step, name, COLUMNS, workbench.execute) for step in plan)
     return quick, (rows_of(workbench), slow)
 
 
-def in_one_pass(workbench, plan, types: GeometryTypes):
+def round_within(workbench, longest: float) -> list[float | None]:
+    wkb = workbench.column("ST_AsBinary(geom, 'NDR')", "raw_data")
+    return roundness(pa.array(wkb, pa.binary()), longest).to_pylist()
+
+
+def in_one_pass(workbench, plan, types: KnownGeometries):
     """Rows and outcomes; the result goes again."""
     name = workbench.schema.name
     outcomes = run_in_one_pass(plan, name, COLUMNS, workbench.execute, types)
@@ -185,7 +200,7 @@ def test_what_is_known_of_all_rows_changes_nothing_but_the_time(
 def test_a_row_that_is_not_ordinary_is_seen_where_types_are_known(workbench, types, row) -> None:
     ordinary = [shape for shape in shapes(100) if shape and shape.geom_type in types]
     workbench.load([*ordinary, row])
-    plan, known = planned(workbench, built_in("ingest_vector")), GeometryTypes(frozenset(types))
+    plan, known = planned(workbench, built_in("ingest_vector")), KnownGeometries(frozenset(types))
     assert run_in_one_pass(plan, workbench.schema.name, COLUMNS, workbench.execute, known) is None
     assert workbench.columns("processed") == []
 
@@ -324,3 +339,61 @@ def test_an_index_at_the_end_of_a_plan_is_not_built_and_says_so(workbench) -> No
     assert indexes == 0
     assert "none was built" in plan[-1].step.describe()
     assert "was built" in CreateSpatialIndexStep().describe()
+
+
+BOW_TIE = Polygon([(0, 0), (1, 1), (1, 0), (0, 1)])
+ROUND = KnownGeometries(roundness="__roundness")
+
+
+def with_claims(workbench, shapes, claims, code: str = "EPSG:32633"):
+    """The rows that come of a claimed roundness in one pass; None: it cannot be done so."""
+    workbench.load(shapes)
+    workbench.claim(claims)
+    plan = planned(workbench, built_in("ingest_vector"), code)
+    outcomes = run_in_one_pass(plan, workbench.schema.name, COLUMNS, workbench.execute, ROUND)
+    return None if outcomes is None else workbench.geometries("processed")
+
+
+def at(shape, x: float, y: float, scale: float = 100):
+    return shapely.transform(shape, lambda xy: xy * scale + (x, y))
+
+
+def test_geos_is_not_asked_again_about_what_is_proved(workbench) -> None:
+    """A false claim shows it: nothing else would let a bow-tie pass."""
+    [result] = with_claims(workbench, [at(BOW_TIE, 500_000, 5_000_000)], [0.9])
+    assert not result.is_valid
+
+
+@pytest.mark.parametrize(
+    ("shape", "claim", "code"),
+    [
+        (at(BOW_TIE, 500_000, 5_000_000), None, "EPSG:32633"),
+        (at(BOW_TIE, 500_000, 8_990_000), 0.9, "EPSG:32633"),  # 81° north
+        (at(BOW_TIE, 500_000, 5_000_000, scale=9_000), 0.9, "EPSG:32633"),
+        (at(BOW_TIE, 300_000, 5_000_000), 0.9, "EPSG:27700"),  # by way of another datum
+        (at(BOW_TIE, 4_000_000, 3_000_000), 0.9, "EPSG:3035"),  # not conformal
+        (at(BOW_TIE, 833_930, 20_000), 0.9, "EPSG:32660"),  # torn by the antimeridian
+        ("POLYGON((5e5 5e6,5.001e5 5.0001e6,NaN 5e6,5.001e5 5e6,5e5 5e6))", 0.9, "EPSG:32633"),
+    ],
+)
+def test_a_claim_is_not_believed_where_it_does_not_hold(workbench, shape, claim, code) -> None:
+    assert with_claims(workbench, [shape], [claim], code) is None
+
+
+def test_a_claim_holds_where_nothing_is_transformed(workbench) -> None:
+    there = at(BOW_TIE, 15, 85, scale=0.001)
+    [result] = with_claims(workbench, [there], [0.9], "EPSG:4326")
+    assert not result.is_valid
+
+
+def test_simplified_polygons_are_not_asked_where_the_circle_is_large_enough(workbench) -> None:
+    """One whose quick result crosses itself: kept by a false claim, and not by a smaller one."""
+    floor = [(0, 0), (0.0015, -0.00009), (0.003, 0), (0.003, 0.001)]
+    inlet = [(0.0017, 0.001), (0.0015, -0.00003), (0.0013, 0.001), (0, 0.001)]
+    polygon = at(Polygon(floor + inlet), 15, 48, scale=1)
+    assert polygon.is_valid
+    inner = [0.00021, 0.00019, None]
+    claims = [value and 2 * value / 0.00109 for value in inner]
+    results = with_claims(workbench, [polygon] * 3, claims, "EPSG:4326")
+    assert [result.is_valid for result in results] == [False, True, True]
+    assert workbench.column("ST_IsValid(ST_Simplify(geom, 0.0001))", "raw_data") == [False] * 3
