@@ -24,7 +24,7 @@ from libs.compute.table import (
     LoadedTable,
 )
 from libs.models import RunSchema
-from libs.spatial_utils.roundness import roundness
+from libs.spatial_utils.roundness import Reach, roundness
 
 if TYPE_CHECKING:
     from libs.compute.postgis import PostGIS
@@ -40,13 +40,12 @@ def load_arrow(
     geometry_index: int | None,
     table: str = RAW_TABLE,
     arrow_schema: pa.Schema | None = None,
-    round_within: float | None = None,
+    round_within: Reach | None = None,
 ) -> LoadedTable:
     """Make the unlogged table and fill it; the schema exists already. See `LoadedTable`.
 
     `arrow_schema` is needed only where `batches` does not know it itself, as a reader does.
-    `round_within`: the table tells of polygons that reach no farther how round they are; in units
-    of their CRS. None: of none.
+    `round_within`: the table tells of polygons within it how round they are. None: of none.
 
     Raises:
         InputError: see `Layout`; or a value that PostgreSQL or PostGIS cannot take.
@@ -111,7 +110,7 @@ class _Packed:
         batches: Iterable[pa.RecordBatch],
         arrow_schema: pa.Schema,
         layout: Layout,
-        round_within: float | None,
+        round_within: Reach | None,
     ) -> None:
         self._batches = batches
         self._layout = layout

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg_pool import ConnectionPool
 
+    from libs.spatial_utils.roundness import Reach
+
 logger = logging.getLogger(__name__)
 
 Row = tuple[Any, ...]  # what a column holds, only the statement knows
@@ -215,7 +217,7 @@ class PostGIS:
         geometry_index: int | None,
         table: str = load.RAW_TABLE,
         arrow_schema: pa.Schema | None = None,
-        round_within: float | None = None,
+        round_within: Reach | None = None,
     ) -> LoadedTable:
         """Fill a new table of the run's schema from an Arrow stream; see `libs.compute.load`."""
         return load.load_arrow(

@@ -17,7 +17,7 @@ from libs.ingest.values import (
 from libs.ingest.workspace import remove_sources
 from libs.models import AssetKind, Stage
 from libs.spatial_utils.crs import reconcile
-from libs.spatial_utils.crs_bending import longest_reach
+from libs.spatial_utils.crs_bending import reach_of
 from libs.spatial_utils.raster_info import inspect_raster
 from libs.spatial_utils.sandbox import ChildLimits
 from libs.spatial_utils.vector_info import LayerInfo
@@ -69,7 +69,7 @@ def _load_vector(platform: Platform, job: Job, fetched: FetchedFile) -> LoadedVe
             arrow_schema=stream.schema,
             schema=schema,
             geometry_index=stream.geometry_index,
-            round_within=longest_reach(crs) if _may_have_polygons(stream.info) else None,
+            round_within=reach_of(crs) if _may_have_polygons(stream.info) else None,
         )
         info, geometry_types = stream.info, stream.end.geometry_types
     remove_sources(platform.limits, job.run_id, fetched.work.index)

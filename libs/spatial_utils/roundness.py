@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -42,8 +43,8 @@ _VERTICES_AT_ONCE = 2**16
 """So that what is computed of them stays in the processor's cache."""
 
 _SHORTEST = 1e-7
-"""Of `longest`, no line through an edge is nearer to c: 0.1 mm of a kilometre, which is a thousand
-times what PROJ's rounding moves a vertex by."""
+"""Of a reach, no line through an edge is nearer to c: 0.1 mm of a kilometre, which is a thousand
+times what PROJ's rounding moves a vertex by, where a CRS is meant for."""
 _LESS = 0.9999
 """Keeps rounding, to four bytes at the end, from promising more than there is."""
 
@@ -51,15 +52,23 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 
-def roundness(wkb: pa.Array, longest: float) -> pa.Array:
+@dataclass(frozen=True)
+class Reach:
+    """Of which polygons something is proved, in units of their CRS."""
+
+    longest: float
+    """So far may a vertex be from c."""
+    within: tuple[float, float, float, float]
+    """c lies in this box: least x and y, greatest x and y."""
+
+
+def roundness(wkb: pa.Array, reach: Reach) -> pa.Array:
     """The roundness of each polygon, as float32; null where nothing is proved.
 
     Nothing is proved of other types, of polygons with holes or several parts, with M values, with a
-    vertex that is repeated or no finite number, or which reach farther from c than `longest`.
+    vertex that is repeated or no finite number, or which are beyond `reach`.
 
-    Args:
-        wkb: little-endian ISO WKB, of the type binary; x and y of one CRS.
-        longest: in units of that CRS.
+    `wkb`: little-endian ISO WKB, of the type binary; x and y of one CRS.
     """
     offsets, data = _buffers(wkb)
     long_enough = np.flatnonzero(np.diff(offsets) >= _LEAST_BYTES)
@@ -71,7 +80,7 @@ def roundness(wkb: pa.Array, longest: float) -> pa.Array:
         starts = offsets[rows] + len(prefix) + _COUNT_BYTES
         for some in _portions(counts):
             xy = _vertices(data, starts[some], counts[some], dimensions)
-            found[rows[some]] = _roundness(xy, counts[some], longest)
+            found[rows[some]] = _roundness(xy, counts[some], reach)
     return pa.array(found, mask=found == 0)
 
 
@@ -127,7 +136,7 @@ def _firsts(counts: Integers) -> Integers:
     return np.cumsum(counts) - counts
 
 
-def _roundness(xy: Floats, counts: Integers, longest: float) -> Floats:
+def _roundness(xy: Floats, counts: Integers, reach: Reach) -> Floats:
     """Of rings one after the other; 0: nothing is proved."""
     first = _firsts(counts)
     last = first + counts - 1
@@ -148,8 +157,15 @@ def _roundness(xy: Floats, counts: Integers, longest: float) -> Floats:
         goes_up = (y < 0) & (end_y >= 0)
         goes_up[last] = False
         proved &= np.add.reduceat(goes_up, first, dtype=np.int64) == 1
-        proved &= (xy[:, first] == xy[:, last]).all(axis=0) & (farthest <= longest * longest)
+        proved &= (xy[:, first] == xy[:, last]).all(axis=0)
+        proved &= (farthest <= reach.longest**2) & _lie_within(centres, reach.within)
         to_line = turn / ((end_x - x) ** 2 + (end_y - y) ** 2)
         nearest = np.minimum.reduceat(to_line, first)
-        proved &= nearest >= (_SHORTEST * longest) ** 2
+        proved &= nearest >= (_SHORTEST * reach.longest) ** 2
         return np.where(proved, np.sqrt(nearest / farthest) * _LESS, 0)
+
+
+def _lie_within(points: Floats, box: tuple[float, float, float, float]) -> npt.NDArray[np.bool_]:
+    (x, y), (west, south, east, north) = points, box
+    inside: npt.NDArray[np.bool_] = (west <= x) & (x <= east) & (south <= y) & (y <= north)
+    return inside

@@ -59,11 +59,12 @@ _IS_NO_PLACE = sql.SQL(
 """In degrees. Longitudes may run from 0 to 360, and on over the antimeridian."""
 
 _STAYS_ROUND = sql.SQL(
-    "ST_YMin({box}) > -80 AND ST_YMax({box}) < 80 AND ST_YMax({box}) - ST_YMin({box}) < 0.05"
+    "ST_YMin({box}) > -80 AND ST_YMax({box}) < 80"
+    " AND ST_YMax({box}) - ST_YMin({box}) BETWEEN 1e-8 AND 0.05"
     " AND ST_XMax({box}) - ST_XMin({box}) < 0.5 AND ST_Area({geometry}) < 'Infinity'"
 )
-"""In degrees: away from the poles, and not torn by the antimeridian. See
-`libs.spatial_utils.crs_bending`. The area, as it tells of a coordinate that is no number."""
+"""In degrees: away from the poles, no smaller than a millimetre, and not torn by the antimeridian.
+See `libs.spatial_utils.crs_bending`. The area, as it tells of a coordinate that is no number."""
 
 _ORDINARY = sql.SQL("(ST_IsEmpty({geometry}) OR NOT {fault})")
 

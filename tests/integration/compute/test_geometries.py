@@ -15,6 +15,7 @@ from psycopg import sql
 from libs.compute import PostGIS, UnusableDataError
 from libs.errors import InputError
 from libs.models import RunSchema
+from libs.spatial_utils.roundness import Reach
 
 pytestmark = pytest.mark.integration
 
@@ -85,7 +86,10 @@ def test_the_table_tells_how_round_its_polygons_are_if_asked(
     square = wkb("POLYGON ((0 0, 9 0, 9 9, 0 9, 0 0))")
     rows = table_of([square, *SHAPES.values(), square])
     loaded = compute.load_arrow(
-        rows.to_reader(max_chunksize=3), schema=schema, geometry_index=1, round_within=100
+        rows.to_reader(max_chunksize=3),
+        schema=schema,
+        geometry_index=1,
+        round_within=Reach(100, (-10, -10, 10, 10)),
     )
     name = sql.Identifier(schema.name, loaded.table)
     query = sql.SQL("SELECT {} FROM {} ORDER BY rid")

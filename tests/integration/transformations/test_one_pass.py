@@ -13,7 +13,7 @@ from shapely.geometry import LineString, Point, Polygon
 
 from libs.spatial_utils.crs import describe
 from libs.spatial_utils.crs_bending import bends_little
-from libs.spatial_utils.roundness import roundness
+from libs.spatial_utils.roundness import Reach, roundness
 from libs.transformations import (
     CreateSpatialIndexStep,
     KnownGeometries,
@@ -77,7 +77,8 @@ def both_ways(workbench, plan, types: KnownGeometries | None = None):
 
 def round_within(workbench, longest: float) -> list[float | None]:
     wkb = workbench.column("ST_AsBinary(geom, 'NDR')", "raw_data")
-    return roundness(pa.array(wkb, pa.binary()), longest).to_pylist()
+    reach = Reach(longest, (-1e7, -1e7, 1e7, 1e7))
+    return roundness(pa.array(wkb, pa.binary()), reach).to_pylist()
 
 
 def in_one_pass(workbench, plan, types: KnownGeometries):

@@ -9,7 +9,7 @@ import pyproj
 import pytest
 
 from libs.spatial_utils.crs import describe
-from libs.spatial_utils.crs_bending import LONGEST_M, bends_little, longest_reach
+from libs.spatial_utils.crs_bending import LONGEST_M, bends_little, reach_of
 
 
 @pytest.mark.parametrize(
@@ -44,16 +44,40 @@ def test_conformal_ones_within_a_datum(source: str, target: str) -> None:
         ("EPSG:32633", "EPSG:3857", "not to degrees"),
         ("EPSG:4807", "EPSG:4807", "grads"),
         ("IAU_2015:49910", "EPSG:4326", "another planet"),
+        ("ESRI:102470", "EPSG:4326", "PROJ has no way back"),
+        ("EPSG:3752", "EPSG:4326", "PROJ has no way"),
     ],
 )
 def test_no_others(source: str, target: str, why: str) -> None:
     assert not bends_little(describe(source), describe(target)), why
 
 
-def test_how_far_a_polygon_may_reach() -> None:
-    assert longest_reach(describe("EPSG:32633")) == LONGEST_M
-    assert longest_reach(describe("EPSG:2263")) == pytest.approx(LONGEST_M / 0.3048006, rel=1e-6)
-    assert longest_reach(describe("EPSG:4326")) == 0.01
+def test_how_far_a_polygon_may_reach_and_where() -> None:
+    zone, feet, degrees = (reach_of(describe(f"EPSG:{code}")) for code in (32633, 2263, 4326))
+    assert zone.longest == LONGEST_M
+    assert zone.within == pytest.approx((166_021, 0, 833_979, 9_329_005), abs=1)
+    assert feet.longest == pytest.approx(LONGEST_M / 0.3048006, rel=1e-6)
+    assert degrees.longest == 0.01
+    assert degrees.within == (-180, -90, 180, 90)
+
+
+def test_nothing_is_proved_where_it_is_not_said_what_a_crs_is_meant_for() -> None:
+    own = pyproj.CRS("+proj=utm +zone=33 +datum=WGS84").to_wkt()
+    assert reach_of(describe(own)) is None
+    assert reach_of(describe("IAU_2015:49910")) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "place"),
+    [
+        ("EPSG:7776", (1_000_000, 23_108_000)),  # behind the cone's apex, where PROJ tears it
+        ("EPSG:3857", (1e12, 5e6)),  # Mercator goes round and round
+        ("ESRI:54026", (0.7e10, 0.7e10)),  # next to the antipode all is near
+    ],
+)
+def test_where_a_projection_tears_nothing_is_proved(code: str, place: tuple) -> None:
+    west, south, east, north = reach_of(describe(code)).within
+    assert not (west <= place[0] <= east and south <= place[1] <= north)
 
 
 @pytest.mark.parametrize("code", ["EPSG:32633", "EPSG:3857", "EPSG:2154", "EPSG:3031", "EPSG:3413"])

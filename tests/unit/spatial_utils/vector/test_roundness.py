@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from shapely.geometry import MultiPolygon, Point, Polygon
 
 from libs.spatial_utils.crs_bending import LONGEST_M
-from libs.spatial_utils.roundness import LEAST_SINE, roundness
+from libs.spatial_utils.roundness import LEAST_SINE, Reach, roundness
 
 FAR = 1e4
+EVERYWHERE = (-1e9, -1e9, 1e9, 1e9)
 
 
 def wkb_of(shapes) -> pa.Array:
@@ -32,7 +33,7 @@ def wkb_of(shapes) -> pa.Array:
 
 
 def of(*shapes, longest: float = FAR) -> list[float | None]:
-    return roundness(wkb_of(shapes), longest).to_pylist()
+    return roundness(wkb_of(shapes), Reach(longest, EVERYWHERE)).to_pylist()
 
 
 def by_shapely(polygon: Polygon) -> float:
@@ -124,6 +125,14 @@ def test_nothing_is_proved_of_what_reaches_far_or_is_too_small_for_projs_roundin
     assert of(square, longest=2.9e7) != [None] == of(square, longest=3.1e7)
 
 
+def test_nothing_is_proved_of_what_lies_where_its_crs_is_not_meant_for() -> None:
+    reach = Reach(FAR, (0, 10, 100, 200))
+    places = [(50, 50), (0, 10), (100, 200), (-1, 50), (50, 9), (101, 50), (50, 201)]
+    squares = [shapely.box(x - 5, y - 5, x + 5, y + 5) for x, y in places]
+    found = roundness(wkb_of(squares), reach).to_pylist()
+    assert [value is not None for value in found] == [True] * 3 + [False] * 4
+
+
 def test_layouts_of_one_ring() -> None:
     flat = shapely.box(0, 0, 3, 1)
     high = shapely.force_3d(flat, z=-7.0)
@@ -138,14 +147,14 @@ def test_rows_do_not_know_of_each_other_whatever_their_number_and_place() -> Non
         Polygon(star(rng, rng.integers(4, 40), least=0.1)) if index % 7 else NOTHING["bow-tie"]
         for index in range(6000)
     ]
-    wkb = wkb_of(shapes)
-    found = roundness(wkb, FAR)
+    wkb, reach = wkb_of(shapes), Reach(FAR, EVERYWHERE)
+    found = roundness(wkb, reach)
     assert 1000 < found.null_count < 5000
     for index in range(0, 6000, 97):
         assert of(shapes[index]) == [found[index].as_py()]
-    assert roundness(wkb.slice(1234, 555), FAR).equals(found.slice(1234, 555))
-    assert roundness(wkb.slice(7, 0), FAR).to_pylist() == []
-    assert roundness(pa.array([], pa.binary()), FAR).to_pylist() == []
+    assert roundness(wkb.slice(1234, 555), reach).equals(found.slice(1234, 555))
+    assert roundness(wkb.slice(7, 0), reach).to_pylist() == []
+    assert roundness(pa.array([], pa.binary()), reach).to_pylist() == []
 
 
 coordinates = st.tuples(st.integers(-6, 6), st.integers(-6, 6))
