@@ -15,13 +15,15 @@ from libs.ingest.values import (
     StageOutput,
 )
 from libs.ingest.workspace import remove_sources
-from libs.models import AssetKind, Stage
-from libs.spatial_utils.crs import reconcile
-from libs.spatial_utils.crs_bending import reach_of
+from libs.models import CRS, AssetKind, Stage
+from libs.spatial_utils.crs import describe, reconcile
+from libs.spatial_utils.crs_bending import bends_little, reach_of
 from libs.spatial_utils.raster_info import inspect_raster
+from libs.spatial_utils.roundness import Reach
 from libs.spatial_utils.sandbox import ChildLimits
 from libs.spatial_utils.vector_info import LayerInfo
 from libs.spatial_utils.vector_reader import VectorSource, open_vector
+from libs.transformations import NormalizeCRSStep, Recipe, ValidateGeometryStep, VectorRecipe
 
 _WITHOUT_POLYGONS = ("Point", "MultiPoint", "LineString", "MultiLineString")
 
@@ -69,7 +71,7 @@ def _load_vector(platform: Platform, job: Job, fetched: FetchedFile) -> LoadedVe
             arrow_schema=stream.schema,
             schema=schema,
             geometry_index=stream.geometry_index,
-            round_within=reach_of(crs) if _may_have_polygons(stream.info) else None,
+            round_within=_round_within(fetched.work.recipe.recipe, crs, stream.info),
         )
         info, geometry_types = stream.info, stream.end.geometry_types
     remove_sources(platform.limits, job.run_id, fetched.work.index)
@@ -83,8 +85,21 @@ def _load_vector(platform: Platform, job: Job, fetched: FetchedFile) -> LoadedVe
     )
 
 
-def _may_have_polygons(layer: LayerInfo) -> bool:
-    return not (layer.geometry_type or "").startswith(_WITHOUT_POLYGONS)
+def _round_within(recipe: Recipe, crs: CRS, layer: LayerInfo) -> Reach | None:
+    """Of which polygons it is worth while to prove that they are valid; None: of none.
+
+    Where the recipe asks whether they are, and does not bend them too much before.
+    """
+    if (layer.geometry_type or "").startswith(_WITHOUT_POLYGONS):
+        return None
+    assert isinstance(recipe, VectorRecipe)  # noqa: S101  resolved by the file's kind
+    if not any(isinstance(step, ValidateGeometryStep) for step in recipe.steps):
+        return None
+    transforms = [step for step in recipe.steps if isinstance(step, NormalizeCRSStep)]
+    targets = {step.target_crs for step in transforms} - {crs.code}
+    if not all(bends_little(crs, describe(target)) for target in targets):
+        return None
+    return reach_of(crs)
 
 
 def _inspect_raster(platform: Platform, fetched: FetchedFile) -> InspectedRaster:

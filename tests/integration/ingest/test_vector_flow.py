@@ -77,9 +77,40 @@ def test_no_row_is_asked_for_what_the_reader_has_seen_of_all_rows(user, tmp_path
     assert "ST_IsValid" not in points
     assert "ST_IsValid" in polygons
     assert ['"__roundness"' in text for text in asked] == [False, False, True, True]
-    assert "CURVE" not in lines
-    assert "CURVE" not in points + polygons
+    assert "CURVE" not in points + lines + polygons
     assert "CURVE" in collections
+
+
+@pytest.mark.parametrize(
+    ("code", "intent", "wanted"),
+    [
+        ("EPSG:32633", "ingest_vector", True),
+        ("EPSG:4326", "ingest_vector", True),
+        ("EPSG:32633", "ingest_building_footprints", True),
+        ("EPSG:3035", "ingest_vector", False),  # not conformal
+        ("EPSG:27700", "ingest_vector", False),  # another datum
+        ("EPSG:32633", "ingest_vector_lossless", False),  # asks nobody whether it is valid
+    ],
+)
+def test_roundness_is_looked_for_where_it_is_of_use(
+    user, tmp_path, monkeypatch, code, intent, wanted
+):
+    loaded, real = [], PostGIS.load_arrow
+
+    def seen(self, *args, **more):
+        loaded.append(real(self, *args, **more))
+        return loaded[-1]
+
+    monkeypatch.setattr(PostGIS, "load_arrow", seen)
+    path = tmp_path / "squares.gpkg"
+    square = shapely.box(15, 50, 15.001, 50.001)
+    data = geopandas.GeoDataFrame({"a": [1]}, geometry=[square], crs="EPSG:4326").to_crs(code)
+    data.to_file(path)
+    manifest = user.manifest([user.vector(path, "GPKG", crs=code)], intent=intent)
+    asset = only(user.run(manifest))
+    assert asset.vector.row_count == 1
+    [table] = loaded
+    assert (table.roundness_column is not None) == wanted
 
 
 def test_a_natural_earth_shapefile_becomes_a_geoparquet_that_everybody_reads(
