@@ -107,7 +107,8 @@ class _Way:
         self._facts: list[str] = [_PLACE]
         self._conditions: list[Condition] = []
         self._is_valid = False
-        self._stays_round = None if known.roundness is None else _ALWAYS
+        self._roundness = [] if known.roundness is None else [column(known.roundness)]
+        self._stays_round = _ALWAYS if self._roundness else None
         self._rewrites: list[Rewrite] = []
         self._source = _RAW.format(table=self._tables.input, place=sql.Identifier(_PLACE))
         self._measures: list[Measure] = []
@@ -177,11 +178,11 @@ class _Way:
         return asked
 
     def _inner(self) -> sql.Composed:
-        if self._stays_round is None or self._known.roundness is None:
+        """What the column INNER holds at this point."""
+        if self._stays_round is None:
             return _UNKNOWN
-        return _INNER_OF.format(
-            roundness=column(self._known.roundness), stays_round=self._stays_round, box=column(BOX)
-        )
+        [roundness] = self._roundness
+        return _INNER_OF.format(roundness=roundness, stays_round=self._stays_round, box=column(BOX))
 
     def _go_on(
         self,
@@ -195,7 +196,7 @@ class _Way:
         row's conditions are checked before anything else of it is computed.
         """
         result = self._as_geometry(rewrite.result)
-        more = [] if stays_round is None else [column(str(self._known.roundness))]
+        more = [] if stays_round is None else self._roundness
         if rewrite.layers:
             (name, value), *others = rewrite.layers
             self._stop(facts, self._geometry, column(INNER), named(value, name), *more)
