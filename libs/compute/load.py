@@ -53,8 +53,9 @@ def load_arrow(
     """
     arrow_schema = batches.schema if arrow_schema is None else arrow_schema  # type: ignore[attr-defined]
     layout = Layout(arrow_schema, geometry_index)
+    has_roundness = round_within is not None
+    _create_table(postgis, schema, table, layout, has_roundness=has_roundness)
     packed = _Packed(batches, arrow_schema, layout, round_within)
-    _create_table(postgis, schema, table, layout, has_roundness=packed.has_roundness)
     with (
         contextlib.closing(postgis.session.adbc_connect(schema)) as connection,
         Prefetched(packed) as ahead,
@@ -74,7 +75,7 @@ def load_arrow(
         row_count=packed.row_count,
         size_bytes=packed.size_bytes,
         source_geometry_name=layout.source_geometry_name,
-        roundness_column=ROUNDNESS_COLUMN if packed.has_roundness else None,
+        roundness_column=ROUNDNESS_COLUMN if has_roundness else None,
         attributes=layout.attributes,
     )
 
@@ -119,11 +120,6 @@ class _Packed:
         self.failure: Exception | None = None
         nothing = [pa.nulls(0, field.type) for field in arrow_schema]
         self.schema = self._pack(pa.RecordBatch.from_arrays(nothing, schema=arrow_schema)).schema
-
-    @property
-    def has_roundness(self) -> bool:
-        """Whether the table tells how round its polygons are."""
-        return self._round_within is not None
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         try:

@@ -63,3 +63,8 @@ class CRS(Frozen):
     """True: x and y are degrees; False: `metres_per_unit` gives the linear unit."""
     metres_per_unit: float | None = None
     """Length of one unit of x and y in metres; None for a geographic or an unknown unit."""
+
+    @property
+    def is_in_degrees(self) -> bool:
+        """True: x and y are degrees, and not grads or radians, nor metres."""
+        return self.is_geographic and 'ANGLEUNIT["degree"' in self.wkt

@@ -54,8 +54,7 @@ def bends_little(source: CRS, target: CRS) -> bool:
     Only if the target is longitude and latitude in degrees, of the same datum, and only polygons
     within `reach_of` the source that come to lie between 80° south and north.
     """
-    is_in_degrees = target.is_geographic and 'ANGLEUNIT["degree"' in target.wkt
-    return is_in_degrees and _bends_little(source.wkt, target.wkt)
+    return target.is_in_degrees and _bends_little(source.wkt, target.wkt)
 
 
 @lru_cache(maxsize=64)

@@ -15,7 +15,7 @@ class BoundCRS(Frozen):
     @property
     def is_in_degrees(self) -> bool:
         """True: x and y are degrees, and not grads or radians, nor metres."""
-        return self.crs.is_geographic and 'ANGLEUNIT["degree"' in self.crs.wkt
+        return self.crs.is_in_degrees
 
     @property
     def is_on_earth(self) -> bool:
