@@ -38,7 +38,7 @@ def eject(platform: Platform, done: StageOutput[TransformedFile]) -> StageOutput
 
     def act(item: TransformedFile) -> WrittenAsset:
         if isinstance(item, TransformedRaster):
-            return write_raster(platform, job, item)
+            return write_raster(platform, job, item, artist)
         return write_vector(platform, job, item)
 
     with running(platform, job, Stage.EJECT) as note, ThreadPoolExecutor(1, "picture") as artist:

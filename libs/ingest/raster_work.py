@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from functools import partial
+from concurrent.futures import Executor
 from pathlib import Path
 
 from libs.errors import TransientError
@@ -12,11 +12,12 @@ from libs.ingest.platform import Platform
 from libs.ingest.values import InspectedRaster, Job, TransformedRaster, WrittenAsset
 from libs.ingest.workspace import file_folder, remove_sources, require_room
 from libs.models import OutputFormat, StepRecord, utc_now
-from libs.spatial_utils.cog import CogResult, write_cog
+from libs.spatial_utils.cog import CogResult, describe_cog, write_cog
 from libs.spatial_utils.cog_commands import CogOptions
 from libs.spatial_utils.crs import describe
 from libs.spatial_utils.errors import UnreadableFileError
 from libs.spatial_utils.gdal_cli import GDAL
+from libs.spatial_utils.hashing import FollowingHash
 from libs.spatial_utils.picture import picture_of_cog
 from libs.transformations import CogStep, RasterRecipe, ReprojectRasterStep
 
@@ -33,11 +34,12 @@ def transform_raster(platform: Platform, job: Job, item: InspectedRaster) -> Tra
     options = cog_options(recipe, item)
     require_room(platform.limits, _needed_bytes(item, options))
     started_at, started = utc_now(), time.monotonic()
-    cog = write_cog(
+    path = folder / "out.tif"
+    cog_notes = write_cog(
         platform.gdal,
         item.fetched.path,
         item.info,
-        folder / "out.tif",
+        path,
         options=options,
         work_dir=folder,
     )
@@ -55,8 +57,8 @@ def transform_raster(platform: Platform, job: Job, item: InspectedRaster) -> Tra
         for step in recipe.steps
     )
     crs = describe(options.target_crs) if options.target_crs else item.crs
-    notes = (*item.info.notes, *cog.notes)
-    return TransformedRaster(inspected=item, crs=crs, cog=cog, steps=steps, notes=notes)
+    notes = (*item.info.notes, *cog_notes)
+    return TransformedRaster(inspected=item, crs=crs, path=path, steps=steps, notes=notes)
 
 
 def _needed_bytes(item: InspectedRaster, options: CogOptions) -> int:
@@ -80,26 +82,44 @@ def cog_options(recipe: RasterRecipe, item: InspectedRaster) -> CogOptions:
     return CogOptions.model_validate(values)
 
 
-def write_raster(platform: Platform, job: Job, done: TransformedRaster) -> WrittenAsset:
-    """The COG lies there already; describe it for the ledger."""
-    fetched, cog = done.inspected.fetched, done.cog
+def write_raster(
+    platform: Platform, job: Job, done: TransformedRaster, artist: Executor
+) -> WrittenAsset:
+    """The COG lies there already; describe it for the ledger, and let the artist begin to draw it.
+
+    One core hashes it: all that is left to do is done by the others meanwhile.
+    """
+    fetched, gdal = done.inspected.fetched, platform.gdal
     folder = file_folder(platform.limits, job.run_id, fetched.work.index)
+    with FollowingHash(done.path) as hashing:
+        hashing.follow()
+        gdal_version = artist.submit(gdal.version)
+        cog = _described(gdal, done.path, folder)
+        picture = artist.submit(_picture, gdal, cog, folder)
+        sha256 = hashing.hexdigest()
     result = Result(
         format=OutputFormat.COG,
-        content_hash=cog.sha256,
+        content_hash=sha256,
         size_bytes=cog.size_bytes,
         crs=done.crs,
         bounds=cog.bounds,
         steps=done.steps,
-        tool_versions={"GDAL": platform.gdal.version()},
+        tool_versions={"GDAL": gdal_version.result()},
         notes=done.notes,
         raster=cog.shape,
     )
     return WrittenAsset(
         draft=draft_of(job, fetched, result),
         path=cog.path,
-        draw=partial(_picture, platform.gdal, cog, folder),
+        draw=picture.result,
     )
+
+
+def _described(gdal: GDAL, path: Path, folder: Path) -> CogResult:
+    try:
+        return describe_cog(gdal, path, work_dir=folder)
+    except UnreadableFileError as error:
+        raise UnreadableResultError(error) from error
 
 
 def _picture(gdal: GDAL, cog: CogResult, folder: Path) -> Path:

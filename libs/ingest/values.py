@@ -25,7 +25,6 @@ from libs.models import (
     StageRecord,
     StepRecord,
 )
-from libs.spatial_utils.cog import CogResult
 from libs.spatial_utils.raster_info import RasterInfo
 from libs.transformations import ResolvedRecipe
 
@@ -149,7 +148,7 @@ class TransformedRaster(Frozen):
     inspected: InspectedRaster
     crs: CRS
     """Of the result."""
-    cog: CogResult
+    path: Path
     steps: tuple[StepRecord, ...]
     notes: tuple[str, ...] = ()
 

@@ -11,7 +11,6 @@ import tempfile
 from pathlib import Path
 
 from libs.models import Bounds, Frozen, RasterShape
-from libs.models.base import ContentHash
 from libs.spatial_utils.cog_commands import (
     CogOptions,
     adds_mask,
@@ -21,13 +20,12 @@ from libs.spatial_utils.cog_commands import (
 )
 from libs.spatial_utils.gdal_cli import GDAL, local_path
 from libs.spatial_utils.gdal_info import DatasetInfo
-from libs.spatial_utils.hashing import FollowingHash
 from libs.spatial_utils.raster_geometry import GeoTransform
 from libs.spatial_utils.raster_info import RasterInfo, bands_of
 from libs.spatial_utils.raster_staging import staged
 from libs.spatial_utils.raster_subdatasets import dataset_name
 
-__all__ = ["CogOptions", "CogResult", "write_cog"]
+__all__ = ["CogOptions", "CogResult", "describe_cog", "write_cog"]
 
 _ROOM_BESIDE_PIXELS_BYTES = 64 * 2**20
 _USUAL_CACHE_MB = 128
@@ -38,7 +36,6 @@ class CogResult(Frozen):
     """A finished COG on local disk, described from the file itself."""
 
     path: Path
-    sha256: ContentHash
     size_bytes: int
     bounds: Bounds
     """The outer edges of all pixels, in the units of its CRS, x being easting or longitude."""
@@ -48,8 +45,6 @@ class CogResult(Frozen):
     shape: RasterShape
     info: DatasetInfo
     """What GDAL says of it."""
-    notes: tuple[str, ...] = ()
-    """What a reader must know: a mask or a nodata value that the source had not."""
 
 
 def write_cog(
@@ -60,11 +55,12 @@ def write_cog(
     *,
     options: CogOptions,
     work_dir: Path,
-) -> CogResult:
+) -> tuple[str, ...]:
     """Make `target` from `source`, which `inspect_raster` described; both lie in `work_dir`.
 
     Pixels, data types, nodata, band names, palettes, scales and masks are kept. `target` appears
-    whole or not at all.
+    whole or not at all. Returns what a reader must know: a mask or a nodata value that the source
+    had not.
 
     Raises:
         InputError: the pixels cannot all be read, or not be reprojected without loss.
@@ -95,7 +91,7 @@ def write_cog(
         arguments = copy_arguments(info, options, opened, str(made), gdal.workers)
         run("gdal_translate", arguments)
         made.replace(end)
-    return _measured(gdal, target, work_dir, about, _notes(info, options))
+    return _notes(info, options)
 
 
 def _cache_mb(gdal: GDAL, info: RasterInfo, options: CogOptions) -> int:
@@ -114,24 +110,22 @@ def _notes(info: RasterInfo, options: CogOptions) -> tuple[str, ...]:
     return (f"The source had no nodata value: {how} marks what lies outside of it.",)
 
 
-def _measured(
-    gdal: GDAL, path: Path, work_dir: Path, about: str, notes: tuple[str, ...]
-) -> CogResult:
-    with FollowingHash(path) as hashing:
-        hashing.follow()
-        info = gdal.info(path, "GTiff", work_dir=work_dir, about=about)
-        sha256 = hashing.hexdigest()
-    transform = GeoTransform.from_gdal(info.geotransform or (), about)
+def describe_cog(gdal: GDAL, path: Path, *, work_dir: Path) -> CogResult:
+    """What a COG in `work_dir` is, from its own header.
+
+    Raises:
+        InputError: GDAL cannot read it.
+    """
+    info = gdal.info(path, "GTiff", work_dir=work_dir, about=path.name)
+    transform = GeoTransform.from_gdal(info.geotransform or (), path.name)
     return CogResult(
         path=path,
-        sha256=sha256,
         size_bytes=path.stat().st_size,
         bounds=transform.bounds(*info.size),
         crs_wkt=info.coordinate_system.wkt if info.coordinate_system else "",
         geotransform=transform,
         shape=_shape(info, transform),
         info=info,
-        notes=notes,
     )
 
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from libs.settings import EtlSettings
@@ -151,10 +150,14 @@ class GDAL:
         about = about or program
         work_dir = work_dir.resolve()
         command = [_found(program), *map(_harmless, args)]
-        limits = self._limits(timeout_s or self.timeout_s, max_file_bytes)
+        limits = replace(
+            self._limits(timeout_s or self.timeout_s, max_file_bytes),
+            readable=_readable(command[0]),
+            writable=(str(work_dir), "/dev/null"),
+        )
         started = time.monotonic()
         with spawn(
-            [*_confinement(command[0], work_dir), *command],
+            command,
             limits=limits,
             work_dir=work_dir,
             options=self._options(cache_mb or self.cache_mb),
@@ -237,7 +240,7 @@ def _found(program: str) -> str:
     return str(Path(path).absolute())
 
 
-def _confinement(program: str, work_dir: Path) -> list[str]:
+def _readable(program: str) -> tuple[str, ...]:
     folders = [
         folder
         for name in DATA_FOLDER_VARIABLES
@@ -247,9 +250,4 @@ def _confinement(program: str, work_dir: Path) -> list[str]:
     prefix = Path(program).resolve().parent.parent
     if prefix != prefix.parent:
         folders.append(str(prefix))
-    return [
-        *(sys.executable, "-I", "-S", gdal_confine.__file__),
-        *(f"READ={folder}" for folder in (*READABLE, *folders)),
-        *(f"WRITE={place}" for place in (work_dir, "/dev/null")),
-        "--",
-    ]
+    return (*READABLE, *folders)

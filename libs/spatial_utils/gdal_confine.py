@@ -1,10 +1,10 @@
-"""Closes the file system and the network around itself and becomes another program; nothing else.
+"""Closes the file system and the network around the process that asks for it, and its children.
 
 Why it is needed: a netCDF-4 file is an HDF5 file, and an HDF5 file may name others (external
 storage, external links, virtual datasets). The library opens those without a word: the pixels of
 such a "raster" are the bytes of any file that our user can read. Linux's Landlock forbids it.
 
-Run by file name with `python -I -S`, by `gdal_cli` only, so it imports just the standard library.
+`sandbox_launcher` imports it without the rest of us, so it imports just the standard library.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import errno
 import os
 import stat
 import struct
-import sys
 from collections.abc import Iterator
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
@@ -30,7 +29,6 @@ FILE_ACCESS_BITS_BY_ABI = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
 READ_ONLY = EXECUTE | READ_FILE | READ_DIR
 ACCESS_OF_A_FILE = EXECUTE | WRITE_FILE | READ_FILE | 1 << 14 | 1 << 15
 BIND_AND_CONNECT_TCP = 0b11
-EXIT_CANNOT_START = 127
 
 
 def landlock_version() -> int:
@@ -40,8 +38,16 @@ def landlock_version() -> int:
 
 
 def confine(readable: list[str], writable: list[str]) -> None:
-    """From now on this process sees only these folders and files, and opens no TCP connection."""
+    """From now on this process sees only these folders and files, and opens no TCP connection.
+
+    Where the kernel cannot (`landlock_version` is 0), nothing changes.
+
+    Raises:
+        OSError: the kernel refuses, and says why.
+    """
     version = landlock_version()
+    if not version:
+        return
     handled = (1 << FILE_ACCESS_BITS_BY_ABI.get(version, 16)) - 1
     with _ruleset(handled, version) as ruleset:
         for path in readable:
@@ -91,24 +97,3 @@ def _must(result: int) -> int:
         code = ctypes.get_errno()
         raise OSError(code, f"Landlock: {errno.errorcode.get(code, code)}")
     return result
-
-
-def main(arguments: list[str]) -> None:
-    """`[READ=PATH | WRITE=PATH]… -- /ABSOLUTE/PROGRAM ARGUMENT…`."""
-    split = arguments.index("--")
-    rules = [rule.partition("=") for rule in arguments[:split]]
-    command = arguments[split + 1 :]
-    try:
-        if landlock_version():
-            confine(
-                [path for kind, _, path in rules if kind == "READ"],
-                [path for kind, _, path in rules if kind == "WRITE"],
-            )
-        os.execv(command[0], command)  # noqa: S606  an argument list, no shell
-    except OSError as error:
-        sys.stderr.write(f"cannot start {command[0]}: {error}\n")
-        sys.exit(EXIT_CANNOT_START)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

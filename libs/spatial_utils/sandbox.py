@@ -74,6 +74,10 @@ class ChildLimits:
     max_file_bytes: int = 2**36
     """The largest file that it may write."""
     open_files: int = 256
+    readable: tuple[str, ...] = ()
+    """Files and folders with all below them. Where some are named, here or in `writable`, it sees
+    no others and opens no TCP connection, if the kernel has Landlock."""
+    writable: tuple[str, ...] = ()
 
     @classmethod
     def for_readers(cls, settings: EtlSettings) -> ChildLimits:
@@ -220,7 +224,6 @@ def spawn(
     popen: Callable[..., subprocess.Popen[bytes]] | None = None,
 ) -> Child:
     """Start a program in `work_dir`, which is also its folder for temporary files.
-
     `options` are environment variables over the fixed ones: GDAL's options, for the most part.
     The child dies with the thread that calls this, so that one has to live as long as the child.
     A program that cannot be started ends with code 127 and says so on its error output.
@@ -252,5 +255,7 @@ def _launch_arguments(limits: ChildLimits) -> list[str]:
         f"FSIZE={limits.max_file_bytes}",
         f"NOFILE={limits.open_files}",
         "CORE=0",
+        *(f"READ={path}" for path in limits.readable),
+        *(f"WRITE={path}" for path in limits.writable),
         "--",
     ]

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from libs.spatial_utils.gdal_confine import confine, landlock_version
+from libs.spatial_utils.gdal_confine import confine
 from libs.spatial_utils.vector_drivers import PARQUET, READINGS, all_drivers
 from libs.spatial_utils.vector_wire import (
     EXIT_PROBLEM,
@@ -93,8 +93,6 @@ def _shut_in(path: str) -> None:
 
     Only where the kernel has Landlock; the drivers are chosen and the environment is empty anyway.
     """
-    if not landlock_version():
-        return
     ours = (sys.prefix, sys.base_prefix, str(Path(__file__).parents[2]), *_SYSTEM_FOLDERS)
     confine([*ours, str(Path(path).parent)], [os.environ["TMPDIR"], "/dev/null"])
 

@@ -16,6 +16,9 @@ from libs.vault.errors import ObjectTooLargeError, Place, VaultUnavailableError
 from libs.vault.objects import FetchedObject
 
 CHUNK_BYTES = 2**20
+WRITE_BYTES = 2**17
+"""Hashed and written at once. A large write takes large pieces of free memory, and those are what a
+virtual machine's host has taken back: 1.7 GB took 1.5 to 4.6 s by the MiB, and 1.5 to 2.3 s so."""
 
 
 def chunks(response: BaseHTTPResponse, place: Place, max_bytes: int | None) -> Iterator[bytes]:
@@ -52,10 +55,12 @@ def hashed(pieces: Iterator[bytes], sink: BinaryIO | None = None) -> FetchedObje
     digest = hashlib.sha256()
     size = 0
     for piece in pieces:
-        digest.update(piece)
         size += len(piece)
-        if sink is not None:
-            sink.write(piece)
+        for start in range(0, len(piece), WRITE_BYTES):
+            part = memoryview(piece)[start : start + WRITE_BYTES]
+            digest.update(part)
+            if sink is not None:
+                sink.write(part)
     return FetchedObject(sha256=digest.hexdigest(), size_bytes=size)
 
 

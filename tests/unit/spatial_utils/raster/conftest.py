@@ -11,7 +11,7 @@ import pytest
 import rasterio
 from rasterio.transform import from_origin
 
-from libs.spatial_utils.cog import CogOptions, CogResult, write_cog
+from libs.spatial_utils.cog import CogOptions, CogResult, describe_cog, write_cog
 from libs.spatial_utils.gdal_cli import GDAL
 from libs.spatial_utils.raster_info import inspect_raster
 
@@ -61,16 +61,18 @@ def make_tiff(tmp_path: Path) -> MakeTiff:
 
 @pytest.fixture
 def make_cog(gdal: GDAL, tmp_path: Path) -> MakeCog:
-    """Inspects a file and writes it as `out.tif`."""
+    """Inspects a file, writes it as `out.tif` and describes that."""
 
     def make(
         path: Path, driver: str = "GTiff", layer: str | None = None, **options: object
     ) -> CogResult:
         info = inspect_raster(gdal, path, driver=driver, layer=layer, work_dir=tmp_path)
-        return write_cog(
-            gdal, path, info, tmp_path / "out.tif",
+        target = tmp_path / "out.tif"
+        write_cog(
+            gdal, path, info, target,
             options=CogOptions.model_validate(options), work_dir=tmp_path,
         )  # fmt: skip
+        return describe_cog(gdal, target, work_dir=tmp_path)
 
     return make
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,8 +17,9 @@ import pytest
 from libs.errors import ConfigError, InputError
 from libs.settings import EtlSettings
 from libs.spatial_utils import gdal_confine
-from libs.spatial_utils.gdal_cli import GDAL, local_path
+from libs.spatial_utils.gdal_cli import GDAL, READABLE, local_path
 from libs.spatial_utils.gdal_errors import GDALInterruptedError, GDALTimeoutError, UnsafePathError
+from libs.spatial_utils.sandbox import ChildLimits, Ended, spawn
 
 FILES = Path(__file__).parent / "files"
 MakeTiff = Callable[..., Path]
@@ -248,14 +250,14 @@ def test_no_tcp_connection_can_be_opened(tmp_path: Path) -> None:
     assert bash is not None
     with socket.create_server(("127.0.0.1", 0)) as server:
         connect = ["-c", f"echo hello > /dev/tcp/127.0.0.1/{server.getsockname()[1]}"]
-        rules = ["READ=/usr", "READ=/lib", "READ=/lib64", "READ=/bin", "READ=/etc/ld.so.cache"]
-        launcher = [sys.executable, "-I", "-S", gdal_confine.__file__, *rules, "--"]
-        free = subprocess.run([bash, *connect], capture_output=True, check=False)
-        confined = subprocess.run(
-            [*launcher, bash, *connect], capture_output=True, text=True, check=False
-        )
-    assert free.returncode == 0
-    assert confined.returncode != 0
+        limits = ChildLimits(memory_bytes=2**30, cpu_s=5, wall_s=10)
+        walls = {"readable": READABLE, "writable": ("/dev",)}
+        with spawn([bash, *connect], limits=limits, work_dir=tmp_path) as child:
+            free = child.wait()
+        with spawn([bash, *connect], limits=replace(limits, **walls), work_dir=tmp_path) as child:
+            confined = child.wait()
+    assert free.ended is Ended.WELL
+    assert confined.ended is Ended.FAILED
     assert "Permission denied" in confined.stderr
 
 
