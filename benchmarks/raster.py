@@ -72,7 +72,6 @@ def ours(job: Job) -> Measured:
 def bare_gdal(job: Job) -> Measured:
     """From a local file to a local file."""
     target = job.result(BARE)
-    target.unlink(missing_ok=True)
     scratch = job.folder / "scratch"
     scratch.mkdir(exist_ok=True)
     return measure(

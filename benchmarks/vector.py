@@ -106,7 +106,6 @@ def gpio_convert(job: Job) -> Measured:
     """Does less: it neither reprojects nor simplifies, it only writes GeoParquet well."""
     gpio = str(Path(sys.executable).parent / "gpio")
     home, target = make_home(job.folder / "home"), job.result("gpio_convert")
-    target.unlink(missing_ok=True)
     return measure(
         [gpio, "convert", str(job.source), str(target)],
         folders=[job.folder],
