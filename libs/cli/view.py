@@ -75,7 +75,14 @@ def box(bounds: Bounds | None) -> str:
     """Bounds with their axes named."""
     if bounds is None:
         return "none (no geometry)"
-    return f"x {bounds.min_x:.6g} … {bounds.max_x:.6g}, y {bounds.min_y:.6g} … {bounds.max_y:.6g}"
+    min_x, min_y, max_x, max_y = map(coordinate, bounds.xyxy)
+    return f"x {min_x} … {max_x}, y {min_y} … {max_y}"
+
+
+def coordinate(value: float) -> str:
+    """To a millionth at most (of a degree: 0.1 m), and never as a power of ten."""
+    text = f"{value:.6f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
 
 
 def extent(asset: AssetLine) -> str:
