@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from pathlib import Path
 
 from libs.errors import TransientError
@@ -94,7 +96,8 @@ def write_raster(
     with FollowingHash(done.path) as hashing:
         hashing.follow()
         gdal_version = artist.submit(gdal.version)
-        cog = _described(gdal, done.path, folder)
+        with _no_users_fault():
+            cog = describe_cog(gdal, done.path, work_dir=folder)
         picture = artist.submit(_picture, gdal, cog, folder)
         sha256 = hashing.hexdigest()
     result = Result(
@@ -115,16 +118,15 @@ def write_raster(
     )
 
 
-def _described(gdal: GDAL, path: Path, folder: Path) -> CogResult:
-    try:
-        return describe_cog(gdal, path, work_dir=folder)
-    except UnreadableFileError as error:
-        raise UnreadableResultError(error) from error
-
-
 def _picture(gdal: GDAL, cog: CogResult, folder: Path) -> Path:
-    try:
+    with _no_users_fault():
         return picture_of_cog(gdal, cog.path, cog.info, folder / "picture.png", folder)
+
+
+@contextmanager
+def _no_users_fault() -> Iterator[None]:
+    try:
+        yield
     except UnreadableFileError as error:
         raise UnreadableResultError(error) from error
 

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from libs.settings import EtlSettings
@@ -150,11 +150,7 @@ class GDAL:
         about = about or program
         work_dir = work_dir.resolve()
         command = [_found(program), *map(_harmless, args)]
-        limits = replace(
-            self._limits(timeout_s or self.timeout_s, max_file_bytes),
-            readable=_readable(command[0]),
-            writable=(str(work_dir), "/dev/null"),
-        )
+        limits = self._limits(command[0], work_dir, timeout_s or self.timeout_s, max_file_bytes)
         started = time.monotonic()
         with spawn(
             command,
@@ -186,12 +182,16 @@ class GDAL:
             seconds=time.monotonic() - started,
         )
 
-    def _limits(self, timeout_s: float, max_file_bytes: int) -> ChildLimits:
+    def _limits(
+        self, program: str, work_dir: Path, timeout_s: float, max_file_bytes: int
+    ) -> ChildLimits:
         return ChildLimits(
             memory_bytes=ADDRESS_SPACE_BASE_BYTES + 2 * self.memory_mb * 2**20,
             cpu_s=max(1, int(timeout_s * self.workers)),
             wall_s=timeout_s,
             max_file_bytes=max_file_bytes,
+            readable=_readable(program),
+            writable=(str(work_dir), "/dev/null"),
         )
 
     def _options(self, cache_mb: int) -> dict[str, str]:

@@ -224,6 +224,7 @@ def spawn(
     popen: Callable[..., subprocess.Popen[bytes]] | None = None,
 ) -> Child:
     """Start a program in `work_dir`, which is also its folder for temporary files.
+
     `options` are environment variables over the fixed ones: GDAL's options, for the most part.
     The child dies with the thread that calls this, so that one has to live as long as the child.
     A program that cannot be started ends with code 127 and says so on its error output.

@@ -1,5 +1,6 @@
 """Rasters from the landing bucket to a committed COG, compared with what rasterio reads."""
 
+import hashlib
 import subprocess
 
 import numpy as np
@@ -30,6 +31,7 @@ def test_a_geotiff_becomes_a_cog_with_the_same_pixels(user, tmp_path, bands, vau
     file = user.download(asset, tmp_path)
     valid, errors, warnings = cog_validate(file, strict=True)
     assert (valid, errors, warnings) == (True, [], [])
+    assert asset.content_hash == hashlib.sha256(file.read_bytes()).hexdigest()
     with rasterio.open(file) as result:
         assert np.array_equal(result.read(), bands)
         assert result.descriptions == ("red", "green", "nir")

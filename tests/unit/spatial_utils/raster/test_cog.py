@@ -239,12 +239,17 @@ def box_of(pixels: np.ndarray) -> tuple[float, float, float, float]:
 
 @pytest.mark.parametrize(
     ("dtype", "target_crs", "word"),
-    [("uint8", "EPSG:3035", "a mask"), ("float32", "EPSG:3035", "NaN"), ("uint8", None, "")],
+    [
+        ("uint8", "EPSG:3035", "a mask"),
+        ("int16", "EPSG:3035", "a mask"),
+        ("float32", "EPSG:3035", "NaN"),
+        ("uint8", None, ""),
+    ],
 )
 def test_what_marks_the_outside_is_noted(
     dtype: str, target_crs: str | None, word: str, gdal: GDAL, make_tiff: MakeTiff, tmp_path: Path
 ) -> None:
-    source = make_tiff(np.zeros((1, 300, 300), dtype))
+    source = make_tiff(np.zeros((3, 300, 300), dtype))
     info = inspect_raster(gdal, source, driver="GTiff", layer=None, work_dir=tmp_path)
     notes = write_cog(
         gdal, source, info, tmp_path / "out.tif",
