@@ -24,6 +24,7 @@ from libs.ledger import Ledger
 from libs.vault import Vault
 from tests.hostile import makers
 from tests.hostile.secrets_of_stack import all_secrets, leaked
+from tests.processes import command_lines
 
 pytestmark = pytest.mark.integration
 GROUP = "secrets"
@@ -165,9 +166,7 @@ class Watcher:
         from tests.hostile.watch import descendants
 
         while not self._done.is_set():
-            for process in Path("/proc").glob("[0-9]*"):
-                with contextlib.suppress(OSError):
-                    self.commands.add((process / "cmdline").read_bytes())
+            self.commands |= command_lines()
             for pid in descendants(os.getpid()):
                 with contextlib.suppress(OSError):
                     command = Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -197,12 +196,5 @@ def test_no_process_shows_one_while_a_run_goes_on(attack, tmp_path, secrets, mon
 
 
 def test_the_stacks_servers_are_among_the_processes_seen():
-    commands = b" ".join(p.read_bytes() for p in _command_lines())
+    commands = b" ".join(command_lines())
     assert any(name.encode() in commands for name in OWN)
-
-
-def _command_lines():
-    for process in Path("/proc").glob("[0-9]*"):
-        path = process / "cmdline"
-        if path.exists():
-            yield path
