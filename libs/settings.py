@@ -18,9 +18,13 @@ from libs.errors import ConfigError
 
 
 def section_config(prefix: str) -> SettingsConfigDict:
-    """How a section is read whose variables all begin with `prefix`."""
+    """How a section is read whose variables all begin with `prefix`; an empty one is not set."""
     return SettingsConfigDict(
-        env_prefix=prefix, env_file_encoding="utf-8", extra="ignore", frozen=True
+        env_prefix=prefix,
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
     )
 
 
@@ -39,19 +43,25 @@ def default_env_file() -> Path | None:
     return next((path for path in (Path(".env"), Path(".stack/.env")) if path.is_file()), None)
 
 
-class VaultSettings(BaseSettings):
-    """The S3 object store (MinIO, or anything that speaks S3 with user metadata and multipart)."""
+class VaultAddress(BaseSettings):
+    """Where the S3 object store is (MinIO, or anything that speaks S3 with user metadata and
+    multipart), and its buckets. A user who only submits needs no more of it."""
 
     model_config = section_config("MINIO_")
 
     endpoint: str = Field(description="host:port of the S3 API, without a scheme")
     secure: bool = Field(default=False, description="true: HTTPS")
-    access_key: str = Field(description="the pipeline user's access key")
-    secret_key: SecretStr = Field(description="the pipeline user's secret key")
     region: str = "us-east-1"
     landing_bucket: str = "landing-zone"
     lake_bucket: str = "data-lake"
     timeout_s: float = Field(default=30.0, gt=0, description="per request, connect and read")
+
+
+class VaultSettings(VaultAddress):
+    """The same, with the pipeline's user."""
+
+    access_key: str = Field(description="the pipeline user's access key")
+    secret_key: SecretStr = Field(description="the pipeline user's secret key")
 
 
 class UploaderSettings(BaseSettings):
@@ -144,6 +154,10 @@ class Settings:
         return self._section(VaultSettings)
 
     @property
+    def vault_address(self) -> VaultAddress:
+        return self._section(VaultAddress)
+
+    @property
     def uploader(self) -> UploaderSettings:
         return self._section(UploaderSettings)
 
@@ -185,6 +199,7 @@ def load_section(kind: type[SectionT], env_file: Path | None = None) -> SectionT
             for fault in error.errors()
         )
         raise ConfigError(
-            f"Settings: {faults}. Set it in the environment or in .env (see .env.example); "
-            "`spatial-etl stack up` writes one for the embedded stack."
+            f"Settings: {faults}. Read from the environment and {env_file or 'no file'}; "
+            ".env.example explains each. `spatial-etl stack up` writes a file for the embedded "
+            f"stack; {ENV_FILE_VARIABLE} or --env-file names another one."
         ) from None

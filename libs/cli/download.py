@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path, PurePosixPath
 
-from libs.cli.errors import HashMismatchError, ObjectLostError, TargetExistsError
+from libs.cli.errors import HashMismatchError, ObjectLostError, TargetExistsError, UsageError
 from libs.cli.queries import Registry
 from libs.cli.reports import AssetLine, Download
 from libs.cli.uploading import LandingZone
@@ -17,6 +17,7 @@ def download(settings: Settings, identity: str, target: Path, *, overwrite: bool
 
     Raises:
         NotFoundError: no such asset.
+        UsageError: the folder of `target` is not there, or not to be written to.
         TargetExistsError: `target` is there already, and is not to be overwritten.
         ObjectLostError: its object is gone.
         HashMismatchError: the object is not what was committed.
@@ -31,10 +32,21 @@ def download(settings: Settings, identity: str, target: Path, *, overwrite: bool
     stored = vault.stat(asset.s3_bucket, asset.s3_key)
     if stored is None:
         raise ObjectLostError(asset.uri)
-    with tempfile.TemporaryDirectory(prefix=".spatial-etl-", dir=target.parent) as folder:
+    with _scratch_beside(target) as folder:
         part = Path(folder) / "part"
         got = vault.fetch_file(asset.s3_bucket, asset.s3_key, etag=stored.etag, target=part)
         if got.sha256 != asset.content_hash:
             raise HashMismatchError(asset.uri, asset.content_hash, got.sha256)
         part.replace(target)
     return Download(asset=AssetLine.of(asset, settings.etl.dagster_url), path=target.absolute())
+
+
+def _scratch_beside(target: Path) -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory(prefix=".spatial-etl-", dir=target.parent)
+    except OSError as error:
+        reason = (error.strerror or "it cannot be used").lower()
+        raise UsageError(
+            f"Nothing can be written to the folder {target.parent}: {reason}. "
+            "Name a folder that is there and lets you write."
+        ) from error

@@ -18,13 +18,15 @@ class NotFoundError(SpatialEtlError):
 class WaitTimeoutError(SpatialEtlError):
     """`--timeout` passed before a batch came to its end."""
 
-    def __init__(self, name: str, seconds: float, taken_up: bool) -> None:
-        reason = (
-            f"It is still being worked on: `spatial-etl status {name}` shows how it ends."
-            if taken_up
-            else "No run has taken it up: is Dagster running, with its sensor on? "
-            "`spatial-etl stack status` tells for the embedded stack."
-        )
+    def __init__(self, name: str, seconds: float, taken_up: bool | None) -> None:
+        """`taken_up` None: it cannot be told, since only the bucket can be seen."""
+        reason = {
+            True: f"It is still being worked on: `spatial-etl status {name}` shows how it ends.",
+            False: "No run has taken it up: is Dagster running, with its sensor on? "
+            "`spatial-etl stack status` tells for the embedded stack.",
+            None: "The answer will be in the landing bucket, in manifests/done/, rejected/ or "
+            f"failed/, as {name}.receipt.json; your operator sees what becomes of it.",
+        }[taken_up]
         super().__init__(f"Batch {name} has not ended after {seconds:g} s. {reason}")
 
 

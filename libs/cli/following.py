@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -147,26 +147,34 @@ def follow(
 def follow_in_the_bucket(
     landing: LandingZone, submission: Submission, upload: ManifestUpload, timeout_s: float
 ) -> Receipt:
-    """Wait for the receipt with nothing but the bucket.
+    """Wait for the receipt with nothing but the bucket; also for that of a try that failed.
 
     Raises:
-        WaitTimeoutError: the manifest still stood there in the end.
+        WaitTimeoutError: there was none in the end.
     """
     deadline = time.monotonic() + timeout_s
-    keys = list(_receipt_keys(upload.key))
     sha256 = hashlib.sha256(submission.body).hexdigest()
     while True:
-        if landing.vault.stat(landing.bucket, upload.key) is None:
-            receipts = [landing.receipt(f"s3://{landing.bucket}/{key}") for key in keys]
-            ours = [item for item in receipts if item and item.manifest_sha256 == sha256]
-            if ours:
-                return max(ours, key=lambda item: item.ended_at or item.received_at)
+        receipts = _receipts_since(landing, upload)
+        ours = [item for item in receipts if item.manifest_sha256 == sha256]
+        if ours:
+            return max(ours, key=lambda item: item.ended_at or item.received_at)
         if time.monotonic() >= deadline:
-            raise WaitTimeoutError(submission.manifest.batch_id, timeout_s, taken_up=False)
+            raise WaitTimeoutError(submission.manifest.batch_id, timeout_s, taken_up=None)
         time.sleep(LOOK_EVERY_S)
 
 
-def _receipt_keys(manifest_key: str) -> Iterator[str]:
+def _receipts_since(landing: LandingZone, upload: ManifestUpload) -> list[Receipt]:
+    """The final ones once the manifest is gone; before, that of a try that failed since."""
+    is_answered = landing.vault.stat(landing.bucket, upload.key) is None
+    found = [
+        landing.receipt_at(key, since=None if is_answered else upload.last_modified)
+        for key in _receipt_keys(upload.key, ("done", "rejected") if is_answered else ("failed",))
+    ]
+    return [receipt for receipt in found if receipt is not None]
+
+
+def _receipt_keys(manifest_key: str, ends: Iterable[str]) -> Iterator[str]:
     folder, _, name = manifest_key.rpartition("/")
-    for end in ("done", "rejected"):
+    for end in ends:
         yield f"{folder}/{end}/{name.removesuffix('.json')}.receipt.json"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from libs.cli.errors import UsageError
 from libs.cli.source_files import SourceFile
@@ -87,7 +88,7 @@ def make_submission(files: Sequence[SourceFile], words: Words, landing_bucket: s
     try:
         return Submission(manifest=Manifest.model_validate(document), uploads=uploads)
     except ValidationError as error:
-        raise UsageError(_in_a_users_words(error)) from None
+        raise UsageError(_in_a_users_words(error, files, words)) from None
 
 
 def _entry(file: SourceFile, words: Words, bucket: str, batch_id: str) -> dict[str, str | None]:
@@ -154,12 +155,24 @@ _OPTIONS = {
 }
 
 
-def _in_a_users_words(error: ValidationError) -> str:
-    lines = []
-    for fault in error.errors():
-        fields = [str(part) for part in fault["loc"]]
-        option = next((_OPTIONS[field] for field in reversed(fields) if field in _OPTIONS), None)
-        message = str(fault["msg"]).removeprefix("Value error, ")
+def _in_a_users_words(error: ValidationError, files: Sequence[SourceFile], words: Words) -> str:
+    faults = error.errors()
+    if words.batch_id is None:  # it was made of words that have a fault of their own
+        faults = [fault for fault in faults if fault["loc"] != ("batch_id",)]
+    return "\n".join(dict.fromkeys(_line(fault, files) for fault in faults))
+
+
+def _line(fault: ErrorDetails, files: Sequence[SourceFile]) -> str:
+    from libs.ingest.contract_words import cure_of_field
+
+    place = fault["loc"]
+    field = next((str(part) for part in reversed(place) if part in _OPTIONS), None)
+    message = str(fault["msg"]).removeprefix("Value error, ").rstrip(".")
+    if field is not None:
         given = f" ({ascii(fault['input'])[:120]})" if isinstance(fault["input"], str) else ""
-        lines.append(f"{option or '.'.join(fields) or 'manifest'}{given}: {message}.")
-    return "\n".join(dict.fromkeys(lines))
+        if fault["type"] == "string_pattern_mismatch":
+            message = cure_of_field(field).rstrip(".")
+        return f"{_OPTIONS[field]}{given}: {message}."
+    of_file = [files[part].path.name for part in place[1:2] if isinstance(part, int)]
+    where = ascii(of_file[0]) if of_file else ".".join(map(str, place)) or "manifest"
+    return f"{where}: {message.replace('`dataset`', '--dataset')}."

@@ -35,7 +35,7 @@ class Registry:
         """From settings; raises `ConfigError`."""
         return cls(
             ledger=Ledger.connect(settings.ledger),
-            landing_bucket=settings.vault.landing_bucket,
+            landing_bucket=settings.vault_address.landing_bucket,
             dagster_url=settings.etl.dagster_url,
         )
 

@@ -203,10 +203,8 @@ def _crs_code(path: Path, form: InputFormat, found: str | None, wanted: str | No
     Raises:
         InputError: neither the file nor the user names a CRS, or they contradict each other.
     """
-    from libs.spatial_utils.crs import reconcile
-
     if wanted is not None:
-        reconcile(wanted, found, str(path))
+        _require_no_conflict(path, wanted, found)
         return wanted
     if found is not None:
         return _code_of_definition(path, found)
@@ -217,6 +215,20 @@ def _crs_code(path: Path, form: InputFormat, found: str | None, wanted: str | No
         "does not say what its coordinate reference system is.",
         "Say it with --crs, `--crs EPSG:32633` for one.",
     )
+
+
+def _require_no_conflict(path: Path, wanted: str, found: str | None) -> None:
+    from libs.spatial_utils.crs import reconcile
+    from libs.spatial_utils.errors import CrsConflictError
+
+    try:
+        reconcile(wanted, found, str(path))
+    except CrsConflictError as error:  # its words are for who has written a manifest
+        raise InputError.of(
+            str(path),
+            f"--crs says {error.declared}, but the file says {error.found}.",
+            "Leave --crs out, or correct the file's own reference system.",
+        ) from None
 
 
 def _code_of_definition(path: Path, found: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from libs.cli.manifest_maker import Submission
 from libs.models import ManifestUpload, Receipt
@@ -27,9 +28,9 @@ class LandingZone:
     @classmethod
     def connect(cls, settings: Settings) -> LandingZone:
         """Sign in with `LANDING_ACCESS_KEY`; raises `ConfigError`."""
-        uploader = settings.uploader
-        vault = Vault.connect_as(settings.vault, uploader.access_key, uploader.secret_key)
-        return cls(vault, settings.vault.landing_bucket)
+        address, uploader = settings.vault_address, settings.uploader
+        vault = Vault.connect_as(address, uploader.access_key, uploader.secret_key)
+        return cls(vault, address.landing_bucket)
 
     def send_files(self, submission: Submission, progress: Progress) -> int:
         """Upload all files; returns how many bytes that were."""
@@ -66,8 +67,17 @@ class LandingZone:
 
     def receipt(self, uri: str) -> Receipt | None:
         """A receipt as its user reads it; None: there is none."""
-        key = uri.removeprefix(f"s3://{self.bucket}/")
-        if self.vault.stat(self.bucket, key) is None:
+        return self.receipt_at(uri.removeprefix(f"s3://{self.bucket}/"))
+
+    def receipt_at(self, key: str, *, since: datetime | None = None) -> Receipt | None:
+        """The same by its key; also None when it was written before `since`.
+
+        Both moments are the store's; a HEAD gives whole seconds, so these are compared.
+        """
+        found = self.vault.stat(self.bucket, key)
+        if found is None:
+            return None
+        if since is not None and found.last_modified < since.replace(microsecond=0):
             return None
         return Receipt.model_validate_json(
             self.vault.read_bytes(self.bucket, key, etag=None, max_bytes=RECEIPT_MAX_BYTES)

@@ -24,15 +24,16 @@ _CURE_OF_FAULT = {
     "missing": "Add the field.",
     "extra_forbidden": "Remove the field, or check its spelling: unknown fields are errors.",
 }
+_NAME = "Use letters, digits, _ and - only, 100 at most; a letter or digit first."
 _CURE_OF_FIELD = {
     "path": "Name an uploaded file as s3://BUCKET/KEY, by its plain key.",
     "type": "Say vector or raster.",
     "format": "Give the name of an accepted format, in GDAL's spelling.",
     "crs": "Give the code of an authority, EPSG:32633 say.",
     "layer": "Give the layer's name as the file has it, or leave `layer` out.",
-    "dataset": "Use letters, digits, _ and - only.",
-    "project": "Use letters, digits, _ and - only.",
-    "batch_id": "Use letters, digits, _, : and - only, 128 of them at most.",
+    "dataset": _NAME,
+    "project": _NAME,
+    "batch_id": "Use letters, digits, _, : and - only, 128 at most; a letter or digit first.",
     "files": "List each file once, with a dataset name of its own.",
     "on_error": "Say reject_batch or skip_file, or leave it out.",
 }
@@ -80,12 +81,16 @@ def _problem_of(fault: ErrorDetails) -> Problem:
         message = f"{message}, but got {shown(fault['input'])}"
     fields = [part for part in fault["loc"] if isinstance(part, str)]
     about = fields[-1] if fields else "files" if kind == "value_error" else ""
-    cure = _CURE_OF_FIELD.get(about, _OTHER_CURE)
     return Problem(
         where=field_path(fault["loc"]),
         what=f"{_cut(message)}.",
-        cure=_CURE_OF_FAULT.get(kind, cure),
+        cure=_CURE_OF_FAULT.get(kind, cure_of_field(about)),
     )
+
+
+def cure_of_field(name: str) -> str:
+    """What a field of the manifest may hold, as one sentence."""
+    return _CURE_OF_FIELD.get(name, _OTHER_CURE)
 
 
 def field_path(location: tuple[int | str, ...]) -> str:

@@ -14,7 +14,7 @@ from minio.helpers import DictType
 from pydantic import SecretStr
 from urllib3 import BaseHTTPResponse
 
-from libs.settings import VaultSettings
+from libs.settings import VaultAddress, VaultSettings
 from libs.vault import download, leftovers, transport, upload
 from libs.vault.errors import (
     BucketMissingError,
@@ -40,7 +40,7 @@ class Vault:
     """
 
     def __init__(
-        self, settings: VaultSettings, access_key: str, secret_key: SecretStr, account: str
+        self, settings: VaultAddress, access_key: str, secret_key: SecretStr, account: str
     ) -> None:
         self._buckets = (settings.landing_bucket, settings.lake_bucket)
         self._place = Place(endpoint=settings.endpoint, account=account)
@@ -60,7 +60,7 @@ class Vault:
     @classmethod
     def connect_as(
         cls,
-        settings: VaultSettings,
+        settings: VaultAddress,
         access_key: str,
         secret_key: SecretStr,
         *,

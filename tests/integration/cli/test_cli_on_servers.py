@@ -2,6 +2,8 @@
 
 import hashlib
 import re
+import time
+import uuid
 
 import geopandas
 import numpy as np
@@ -141,14 +143,63 @@ def test_one_who_reaches_nothing_but_the_bucket_is_answered_from_there(submit, p
     from libs.settings import default_env_file
 
     lines = default_env_file().read_text().splitlines()
-    only_bucket.write_text(
-        "\n".join(line for line in lines if line.startswith(("MINIO_", "LANDING_")))
-    )
+    known = ("MINIO_ENDPOINT=", "MINIO_SECURE=", "LANDING_")
+    only_bucket.write_text("\n".join(line for line in lines if line.startswith(known)))
     ended = submit(points("alone.gpkg"), batch="alone", SPATIAL_ETL_ENV_FILE=str(only_bucket))
     assert ended.code == 0, ended.err
     assert ended.document["batch"] is None
     assert ended.document["receipt"]["outcome"] == "committed"
     assert ended.document["receipt"]["files"][0]["version"] == 1
+
+
+@pytest.fixture
+def sent(uploader_vault, settings, points):
+    """A submission whose manifest lies where no sensor looks, and the landing zone as its user."""
+    from libs.cli.manifest_maker import Words, make_submission
+    from libs.cli.source_files import Wishes, look_at_all
+    from libs.cli.uploading import LandingZone
+    from libs.models import ManifestUpload
+
+    landing = LandingZone(uploader_vault, settings.vault.landing_bucket)
+    words = Words(project="P", intent="ingest_vector", uploader="ana", batch_id="b")
+    sources = look_at_all([points("a.gpkg")], Wishes(), settings.etl)
+    submission = make_submission(sources, words, landing.bucket)
+    key = f"manifests/unseen-{uuid.uuid4().hex}/b.json"
+
+    def upload():
+        uploader_vault.put_bytes(landing.bucket, key, submission.body)
+        seen = uploader_vault.stat(landing.bucket, key)
+        return ManifestUpload(
+            key=key, etag=seen.etag, last_modified=seen.last_modified, size_bytes=seen.size_bytes
+        )
+
+    yield landing, submission, upload
+    uploader_vault.remove(landing.bucket, key)
+
+
+def test_in_the_bucket_a_failed_try_of_this_upload_is_an_answer_and_an_older_one_is_none(
+    sent, vault
+):
+    from libs.cli.errors import WaitTimeoutError
+    from libs.cli.following import follow_in_the_bucket
+    from libs.models import Receipt, utc_now
+
+    landing, submission, send = sent
+    receipt = Receipt(
+        batch_id="b", outcome="failed", summary="The ledger was away.", manifest_key="m",
+        manifest_sha256=hashlib.sha256(submission.body).hexdigest(), fingerprint="0" * 64,
+        run_id=None, intent=None, received_at=utc_now(), ended_at=utc_now(),
+    )  # fmt: skip
+    folder = send().key.removesuffix("/b.json")
+    key, body = f"{folder}/failed/b.receipt.json", receipt.model_dump_json().encode()
+    vault.put_bytes(landing.bucket, key, body)
+    time.sleep(1.1)  # a HEAD gives whole seconds
+    upload = send()
+    with pytest.raises(WaitTimeoutError, match="failed/, as b.receipt.json"):
+        follow_in_the_bucket(landing, submission, upload, timeout_s=0)
+    vault.put_bytes(landing.bucket, key, body)
+    assert follow_in_the_bucket(landing, submission, upload, timeout_s=0) == receipt
+    vault.remove(landing.bucket, key)
 
 
 def test_status_shows_the_stages_and_where_the_receipt_lies(countries, spatial_etl, vault, name):
@@ -202,6 +253,9 @@ def test_a_download_never_overwrites_and_never_keeps_wrong_bytes(countries, spat
     assert sha256(target) == asset["content_hash"]
     into_folder = spatial_etl("get", asset["id"], tmp_path, "--json").document
     assert re.fullmatch(r".*/countries-[0-9a-f]{12}\.parquet", into_folder["path"])
+    nowhere = spatial_etl("get", asset["id"], tmp_path / "no" / "a.parquet")
+    assert nowhere.code == 2
+    assert f"{tmp_path / 'no'}: no such file or directory" in nowhere.err
 
 
 @pytest.fixture

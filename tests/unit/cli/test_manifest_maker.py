@@ -79,9 +79,21 @@ def test_a_word_that_no_manifest_can_hold_is_told_by_its_option(tmp_path, change
     assert "\x1b" not in str(caught.value)
 
 
+def test_a_wrong_word_is_told_once_and_without_a_pattern(tmp_path):
+    """No word of the batch's name, which was made of the project and not asked for."""
+    with pytest.raises(UsageError) as caught:
+        make_submission(
+            [source(tmp_path / "a.gpkg")], replace(WORDS, project="P/x"), "landing-zone"
+        )
+    assert str(caught.value) == (
+        "--project ('P/x'): Use letters, digits, _ and - only, 100 at most; "
+        "a letter or digit first."
+    )
+
+
 def test_a_name_without_latin_letters_asks_for_a_dataset(tmp_path):
     shape = source(tmp_path / "дороги.gpkg")
-    with pytest.raises(UsageError, match="dataset"):
+    with pytest.raises(UsageError, match=r"gpkg'?: no dataset name .*: give one in --dataset\."):
         make_submission([shape], WORDS, "landing-zone")
     made = make_submission([shape], replace(WORDS, dataset="roads"), "landing-zone")
     assert made.manifest.files[0].dataset_slug == "roads"

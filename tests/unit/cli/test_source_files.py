@@ -77,7 +77,7 @@ def test_a_file_without_a_crs_asks_for_one_and_takes_it(tmp_path, limits):
 
 
 def test_a_crs_that_contradicts_the_file_is_refused_before_anything_is_sent(tmp_path, limits):
-    with pytest.raises(InputError, match=r"EPSG:3857.*EPSG:32633"):
+    with pytest.raises(InputError, match=r"--crs says.*EPSG:3857.*EPSG:32633.*[Ll]eave --crs out"):
         look(limits, points(tmp_path / "a.gpkg"), crs="EPSG:3857")
 
 
