@@ -6,15 +6,19 @@ nothing counts as left over that has not been there on two looks, a second apart
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from libs.audit.report import Finding
+from libs.errors import InputError, OperatorError
 from libs.ingest import Platform, settle
 from libs.ingest.workspace import remaining_runs, remove_run_folder
 from libs.models import Asset, Batch, FindingKind, RunSchema
+
+logger = logging.getLogger(__name__)
 
 SECOND_LOOK_S = 1.0
 
@@ -39,15 +43,27 @@ class Leftover(Generic[T]):
     ) -> Iterator[Finding]:
         """Those that were `seen` before and are there still."""
         for key, item in (self.look(platform) if seen else {}).items():
-            if key not in seen or (repair and not self.mend(platform, item)):
+            if key not in seen:
                 continue
-            yield Finding(
+            finding = Finding(
                 kind=self.kind,
                 subject=self.subject(key, item),
                 what=self.what,
                 cure=f"spatial-etl audit --repair {self.cure}",
-                repaired=repair,
             )
+            if not repair:
+                yield finding
+            elif (done := self._mended(platform, item, finding)) is not None:
+                yield done
+
+    def _mended(self, platform: Platform, item: T, finding: Finding) -> Finding | None:
+        """What became of one; one that cannot be mended does not keep the others from it."""
+        try:
+            is_mended = self.mend(platform, item)
+        except (InputError, OperatorError) as error:
+            logger.warning("%s could not be mended", finding.subject, exc_info=error)
+            return finding.model_copy(update={"what": f"{self.what} It cannot be mended: {error}"})
+        return finding.model_copy(update={"repaired": True}) if is_mended else None
 
 
 def find_leftovers(platform: Platform, *, repair: bool) -> Iterator[Finding]:

@@ -59,7 +59,7 @@ def _commit(platform: Platform, job: Job, ejected: StageOutput[EjectedAsset]) ->
     platform.ledger.stage_ended(job.run_id, Stage.COMMIT, time.monotonic() - started, detail)
     platform.ledger.end_run(job.run_id, RunState.COMMITTED, batch=batch.id)
     reach(Point.RUN_ENDED)
-    settle(platform, batch)
+    settle(platform, batch, job.upload)
     clean_up(platform, job.run_id)
     run = platform.ledger.run(job.run_id)
     committed = {asset.id: asset for asset in platform.ledger.assets_of_batch(batch.id)}

@@ -15,7 +15,7 @@ from libs.ingest.receive import all_problems
 from libs.ingest.settle import answer_failure, settle
 from libs.ingest.stages import FilesRejectedError
 from libs.ingest.values import Job, SkippedFile
-from libs.ledger import LeaseLostError
+from libs.ledger import BatchBusyError, LeaseLostError
 from libs.logs import about, problem_fields
 from libs.models import Batch, BatchFile, FileOutcome, RunState
 
@@ -36,7 +36,7 @@ def reject(platform: Platform, job: Job, error: InputError) -> BatchRejectedErro
     batch = platform.ledger.reject(job.fingerprint, job.fence, rest, _rejected(batch, skipped))
     reach(Point.REJECTED)
     platform.ledger.end_run(job.run_id, RunState.REJECTED, error=str(error), batch=batch.id)
-    settle(platform, batch)
+    settle(platform, batch, job.upload)
     clean_up(platform, job.run_id)
     return BatchRejectedError(batch, all_problems(batch))
 
@@ -58,7 +58,7 @@ def describe_failure(error: BaseException) -> str:
     """One paragraph for the ledger: our own errors' words; of a bug, its kind and message."""
     if isinstance(error, SpatialEtlError):
         return str(error)
-    return f"{type(error).__name__}: {error}"
+    return f"{type(error).__name__}: {error}".removesuffix(": ")
 
 
 def abandon(platform: Platform, run_id: str, reason: str, state: RunState) -> None:
@@ -98,6 +98,9 @@ def end_with(
     try:
         if isinstance(error, InputError) and job is not None:
             return reject(platform, job, error)
+        if isinstance(error, BatchBusyError):
+            platform.ledger.end_run(run_id, RunState.NOTHING_TO_DO, error=str(error))
+            return error
         abandon(platform, run_id, describe_failure(error), state)
     except (TransientError, LeaseLostError) as second:
         logger.warning("The end of run %s could not be recorded now: %s", run_id, second)

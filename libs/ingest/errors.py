@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from libs.errors import InputError, OperatorError, Problem, TransientError
-from libs.models import Batch
+from libs.models import Batch, S3Uri
 
 
 class BatchRejectedError(InputError):
@@ -19,6 +19,30 @@ class BatchRejectedError(InputError):
 
 class ManifestGoneError(InputError):
     """The upload that the sensor saw is no longer there, and no batch of it is known."""
+
+
+class SourceChangedError(TransientError):
+    """A file is no longer what it was when the manifest was received."""
+
+    def __init__(self, uri: S3Uri) -> None:
+        super().__init__(
+            f"{uri} was replaced or removed while the batch was at work. The next try takes the "
+            "file as it is then; if it is gone, the batch is rejected."
+        )
+
+
+class RunStoppedError(TransientError):
+    """The run's process was told to end, though nobody had cancelled the run."""
+
+    def __init__(self) -> None:
+        super().__init__("The process of the run was stopped, with its machine or its service.")
+
+
+class RunCancelledError(OperatorError):
+    """A person has cancelled the run, on Dagster's page say."""
+
+    def __init__(self) -> None:
+        super().__init__("Cancelled by a person.")
 
 
 class DiskFullError(TransientError):

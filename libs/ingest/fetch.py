@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from libs.faultpoints import Point
+from libs.ingest.errors import SourceChangedError
 from libs.ingest.platform import Platform
 from libs.ingest.stages import each, running
 from libs.ingest.values import FetchedFile, FileJob, StageOutput
 from libs.ingest.workspace import require_room, sources_folder
-from libs.models import S3Uri, Source, Stage
+from libs.models import PinnedObject, S3Uri, Source, Stage
+from libs.vault import (
+    FetchedObject,
+    ObjectChangedError,
+    ObjectMissingError,
+    ObjectTooLargeError,
+)
 
 
 def fetch(platform: Platform, received: StageOutput[FileJob]) -> StageOutput[FetchedFile]:
     """Copy every file of the batch, and its side files, to the run's folder.
 
     Raises:
-        FilesRejectedError: a file was replaced or removed since it was pinned.
+        SourceChangedError: a file was replaced or removed since it was pinned.
         DiskFullError: there is no room for them.
     """
     total = sum(obj.size_bytes for item in received.items for obj in item.objects)
@@ -34,13 +41,7 @@ def _fetch_file(platform: Platform, run_id: str, work: FileJob) -> FetchedFile:
     folder = sources_folder(platform.limits, run_id, work.index)
     sources = []
     for pinned in work.objects:
-        got = platform.vault.fetch_file(
-            platform.landing_bucket,
-            pinned.key,
-            etag=pinned.etag,
-            target=folder / PurePosixPath(pinned.key).name,
-            max_bytes=pinned.size_bytes,
-        )
+        got = _fetch_pinned(platform, pinned, folder / PurePosixPath(pinned.key).name)
         sources.append(
             Source(
                 uri=str(S3Uri(bucket=platform.landing_bucket, key=pinned.key)),
@@ -51,3 +52,17 @@ def _fetch_file(platform: Platform, run_id: str, work: FileJob) -> FetchedFile:
         )
     main = folder / PurePosixPath(work.objects[0].key).name
     return FetchedFile(work=work, path=main, sources=tuple(sources))
+
+
+def _fetch_pinned(platform: Platform, pinned: PinnedObject, target: Path) -> FetchedObject:
+    try:
+        return platform.vault.fetch_file(
+            platform.landing_bucket,
+            pinned.key,
+            etag=pinned.etag,
+            target=target,
+            max_bytes=pinned.size_bytes,
+        )
+    except (ObjectMissingError, ObjectChangedError, ObjectTooLargeError) as error:
+        # No fault of what the fingerprint names: the same files put back are the same submission.
+        raise SourceChangedError(S3Uri(bucket=platform.landing_bucket, key=pinned.key)) from error

@@ -29,12 +29,13 @@ def outlook(platform: Platform, upload: ManifestUpload, *, with_size: bool) -> O
     """Look into a manifest; None when it has no sense, which its run will say."""
     try:
         manifest = manifest_of(platform, read_manifest(platform, upload))
+        input_bytes = _bytes_of(platform, manifest) if with_size else None
     except InputError:
         return None
     return Outlook(
         intent=manifest.intent,
         dataset_id=manifest.dataset_id(manifest.files[0]),
-        input_bytes=_bytes_of(platform, manifest) if with_size else None,
+        input_bytes=input_bytes,
     )
 
 

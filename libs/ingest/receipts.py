@@ -45,10 +45,15 @@ def _summary(batch: Batch) -> str:
         return f"All {committed} file(s) are committed."
     if batch.state is BatchState.COMMITTED:
         return f"{committed} file(s) are committed, {skipped} skipped: see their problems."
-    if batch.state in (BatchState.FAILED, BatchState.CANCELLED):
+    if batch.state is BatchState.CANCELLED:
         return (
-            f"Not committed: {batch.error} That is not the fault of your data. After a failure the "
-            "platform tries again by itself; if it keeps failing, ask its operator."
+            f"Not committed: {batch.error} It is not tried again by itself. Ask the platform's "
+            "operator, or upload the manifest again."
+        )
+    if batch.state is BatchState.FAILED:
+        return (
+            f"Not committed: {batch.error} The platform tries again by itself, a few times. While "
+            "this receipt is here no try has gone well yet: if it stays, ask its operator."
         )
     return (
         "Nothing was committed. Mend what `problems` names, here and under `files`, and upload the "

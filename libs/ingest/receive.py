@@ -7,12 +7,12 @@ import json
 import logging
 import time
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 
 from libs.errors import InputError, Problem
 from libs.faultpoints import Point, reach
 from libs.ingest.errors import BatchRejectedError
 from libs.ingest.manifests import manifest_of, read_manifest
+from libs.ingest.pinning import find_objects
 from libs.ingest.platform import Platform
 from libs.ingest.settle import settle
 from libs.ingest.tools import local_tools
@@ -20,7 +20,6 @@ from libs.ingest.values import Ended, FileJob, Job, SkippedFile, StageOutput
 from libs.ledger import BatchEndedError
 from libs.logs import about_from_now_on
 from libs.models import (
-    INPUT_FORMATS,
     Batch,
     BatchFile,
     BatchState,
@@ -67,7 +66,7 @@ def receive(platform: Platform, upload: ManifestUpload, run_id: str) -> Received
     reach(Point.RUN_RECORDED)
     known = ledger.batch_of_upload(upload)
     if known is not None and known.state.is_final:
-        return _already_ended(platform, known, run_id)
+        return _already_ended(platform, known, upload, run_id)
     body = read_manifest(platform, upload)
     reach(Point.MANIFEST_READ)
     submission = _judge(platform, upload, body)
@@ -75,13 +74,13 @@ def receive(platform: Platform, upload: ManifestUpload, run_id: str) -> Received
     about_from_now_on(batch_id=batch.batch_id, batch=batch.id)
     reach(Point.BATCH_RECORDED)
     if batch.state is BatchState.REJECTED:
-        raise _rejected(platform, batch, run_id)
+        raise _rejected(platform, batch, upload, run_id)
     if batch.state.is_final:
-        return _already_ended(platform, batch, run_id)
+        return _already_ended(platform, batch, upload, run_id)
     try:
         batch = ledger.claim(batch.id, run_id, platform.limits.lease_s)
     except BatchEndedError as error:
-        return _already_ended(platform, error.batch, run_id)
+        return _already_ended(platform, error.batch, upload, run_id)
     reach(Point.BATCH_CLAIMED)
     received = submission.claimed(batch, upload, run_id)
     ledger.update_files(batch.id, batch.fence, submission.batch.files)
@@ -93,9 +92,11 @@ def receive(platform: Platform, upload: ManifestUpload, run_id: str) -> Received
     return received
 
 
-def _rejected(platform: Platform, batch: Batch, run_id: str) -> BatchRejectedError:
+def _rejected(
+    platform: Platform, batch: Batch, upload: ManifestUpload, run_id: str
+) -> BatchRejectedError:
     platform.ledger.end_run(run_id, RunState.REJECTED, batch=batch.id)
-    settle(platform, batch)
+    settle(platform, batch, upload)
     return BatchRejectedError(batch, all_problems(batch))
 
 
@@ -104,9 +105,9 @@ def all_problems(batch: Batch) -> tuple[Problem, ...]:
     return (*batch.problems, *(problem for file in batch.files for problem in file.problems))
 
 
-def _already_ended(platform: Platform, batch: Batch, run_id: str) -> Ended:
-    if batch.settled_at is None:
-        settle(platform, batch)
+def _already_ended(platform: Platform, batch: Batch, upload: ManifestUpload, run_id: str) -> Ended:
+    if batch.settled_at is None or upload != batch.upload:
+        settle(platform, batch, upload)
     platform.ledger.end_run(run_id, RunState.NOTHING_TO_DO, batch=batch.id)
     logger.info("Nothing to do: the same submission is %s", batch.state.value)
     return Ended(batch=batch, run_id=run_id)
@@ -153,11 +154,12 @@ def _judge(platform: Platform, upload: ManifestUpload, body: bytes) -> Submissio
 def _judge_files(
     platform: Platform, upload: ManifestUpload, body: bytes, manifest: Manifest
 ) -> Submission:
-    pinned = [_pin(platform, file) for file in manifest.files]
+    found = [find_objects(platform, index, file) for index, file in enumerate(manifest.files)]
+    pinned = [objects for objects, _ in found]
     recipes = [platform.recipes.resolve(file.type, manifest.intent) for file in manifest.files]
     files = tuple(
-        _batch_file(manifest, index, file, objects)
-        for index, (file, objects) in enumerate(zip(manifest.files, pinned, strict=True))
+        _batch_file(manifest, file, objects, problems)
+        for file, (objects, problems) in zip(manifest.files, found, strict=True)
     )
     good = [
         FileJob(
@@ -209,9 +211,11 @@ def _batch(upload: ManifestUpload, body: bytes, sha256: str, mark: str) -> Batch
 
 
 def _batch_file(
-    manifest: Manifest, index: int, file: ManifestFile, objects: tuple[PinnedObject, ...]
+    manifest: Manifest,
+    file: ManifestFile,
+    objects: tuple[PinnedObject, ...],
+    problems: tuple[Problem, ...],
 ) -> BatchFile:
-    problems = missing_parts(index, file, objects)
     return BatchFile(
         path=file.path,
         dataset_id=manifest.dataset_id(file),
@@ -219,57 +223,6 @@ def _batch_file(
         problems=problems,
         outcome=FileOutcome.SKIPPED if problems else FileOutcome.WAITING,
     )
-
-
-def missing_parts(
-    index: int, file: ManifestFile, objects: Sequence[PinnedObject]
-) -> tuple[Problem, ...]:
-    """What of a file is not in the bucket: itself, or a side file that it cannot do without."""
-    where = f"files[{index}].path"
-    if not objects:
-        return (
-            Problem(
-                where=where,
-                what=f"{file.path} is not in the bucket.",
-                cure="Upload the files first and the manifest last.",
-            ),
-        )
-    if not objects[0].size_bytes:
-        return (
-            Problem(where=where, what=f"{file.path} is empty (0 bytes).", cure="Upload it again."),
-        )
-    endings = {PurePosixPath(obj.key).suffix.lower() for obj in objects if obj.size_bytes}
-    form = INPUT_FORMATS[file.format]
-    if not form.suffixes or not file.path.lower().endswith(form.suffixes):
-        return ()
-    return tuple(
-        Problem(
-            where=where,
-            what=f"{file.path} has no {ending} file beside it, which {file.format} needs.",
-            cure=f"Upload the {ending} file under the same name, or send all parts as one .zip.",
-        )
-        for ending in form.required_side_files
-        if ending not in endings
-    )
-
-
-def _pin(platform: Platform, file: ManifestFile) -> tuple[PinnedObject, ...]:
-    """The file and its side files as they are now; a folder marker is not a file."""
-    form, key = INPUT_FORMATS[file.format], file.uri.key
-    main = platform.vault.stat(platform.landing_bucket, key)
-    if main is None:
-        return ()
-    found = [PinnedObject(key=key, etag=main.etag, size_bytes=main.size_bytes)]
-    if form.side_files and key.lower().endswith(form.suffixes):
-        stem = key[: -len(PurePosixPath(key).suffix)]
-        wanted = {stem + ending for ending in form.side_files}
-        for beside in platform.vault.list_objects(platform.landing_bucket, stem + "."):
-            ending = beside.key[len(stem) :].lower()
-            if stem + ending in wanted and beside.key != key:
-                found.append(
-                    PinnedObject(key=beside.key, etag=beside.etag, size_bytes=beside.size_bytes)
-                )
-    return tuple(found)
 
 
 def recipes_hash(recipes: Sequence[ResolvedRecipe]) -> str:

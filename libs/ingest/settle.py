@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from libs.faultpoints import Point, reach
 from libs.ingest.platform import Platform
 from libs.ingest.receipts import receipt_of
 from libs.models import MANIFEST_PREFIX, Batch, BatchState, ManifestUpload
-from libs.vault import ObjectInfo
+from libs.models.manifest import MAX_NAME_BYTES
 
+_RECEIPT = ".receipt.json"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _FOLDERS = {
     BatchState.COMMITTED: "done/",
     BatchState.REJECTED: "rejected/",
@@ -21,38 +25,73 @@ def archive_key(batch: Batch) -> str:
 
     One that failed stays where it is, since it is tried again; only its receipt is in `failed/`.
     """
-    return MANIFEST_PREFIX + _FOLDERS[batch.state] + batch.upload.key.removeprefix(MANIFEST_PREFIX)
+    return f"{MANIFEST_PREFIX}{_FOLDERS[batch.state]}{_name(batch)}.json"
 
 
 def receipt_key(batch: Batch) -> str:
     """The receipt lies beside the archived manifest: `NAME.receipt.json` beside `NAME.json`."""
-    return archive_key(batch).removesuffix(".json") + ".receipt.json"
+    return archive_key(batch).removesuffix(".json") + _RECEIPT
 
 
-def settle(platform: Platform, batch: Batch) -> None:
+def _name(batch: Batch) -> str:
+    """The manifest's name without its ending, and without what no key of ours may have.
+
+    A user may upload what we may not write: a name with a control character, or one so long that
+    no receipt's name would fit. It is answered under one that is like it, and that no other has.
+    """
+    name = batch.upload.key.removeprefix(MANIFEST_PREFIX).removesuffix(".json")
+    plain = _CONTROL.sub(lambda found: f"%{ord(found[0]):02X}", name)
+    folder, slash, stem = plain.rpartition("/")
+    room = MAX_NAME_BYTES - len(_RECEIPT)
+    if plain == name and len(stem.encode()) <= room:
+        return name
+    mark = f"~{batch.id[:12]}"
+    return folder + slash + stem.encode()[: room - len(mark)].decode(errors="ignore") + mark
+
+
+def settle(platform: Platform, batch: Batch, upload: ManifestUpload | None = None) -> None:
     """Answer the user in the bucket for a batch that is committed or rejected.
 
-    A kill anywhere in it is healed by doing it again. The manifest is taken away last, and only
-    when it still is the upload that this batch was made of.
+    With `upload`, the one that a run was for, this one too: the batch knows its newest only, and
+    the same bytes may lie under two names. A kill anywhere in it is healed by doing it again.
 
     Raises:
         VaultUnavailableError, LedgerUnavailableError: try again later; the auditor does too.
     """
+    _settle(platform, batch)
+    if upload is not None and upload != batch.upload:
+        _settle(platform, batch.model_copy(update={"upload": upload}))
+
+
+def _settle(platform: Platform, batch: Batch) -> None:
+    """The manifest is taken away last, and only when it still is the batch's upload."""
     vault, bucket = platform.vault, platform.landing_bucket
     assets = platform.ledger.assets_of_batch(batch.id)
     run = platform.ledger.run_of_batch(batch.id)
     body = receipt_of(batch, assets, run).model_dump_json(indent=2).encode()
     vault.put_bytes(bucket, receipt_key(batch), body, content_type="application/json")
     reach(Point.RECEIPT_WRITTEN)
-    vault.put_bytes(bucket, archive_key(batch), batch.manifest, content_type="application/json")
+    _archive(platform, batch)
     reach(Point.MANIFEST_ARCHIVED)
     vault.remove(bucket, _failure_key(batch))
-    standing = vault.stat(bucket, batch.upload.key)
-    if standing is not None and _is_the_upload(standing, batch.upload):
+    if _stands_there(platform, batch.upload):
         vault.remove(bucket, batch.upload.key)
     reach(Point.MANIFEST_REMOVED)
     platform.ledger.settle(batch.id, batch.upload)
     reach(Point.SETTLED)
+
+
+def _archive(platform: Platform, batch: Batch) -> None:
+    """The whole manifest. Of one that was too large the ledger has only the beginning."""
+    if batch.upload.size_bytes <= len(batch.manifest):
+        platform.vault.put_bytes(
+            platform.landing_bucket,
+            archive_key(batch),
+            batch.manifest,
+            content_type="application/json",
+        )
+    elif _stands_there(platform, batch.upload):
+        platform.vault.copy(platform.landing_bucket, batch.upload.key, archive_key(batch))
 
 
 def answer_failure(platform: Platform, batch: Batch) -> None:
@@ -84,10 +123,12 @@ def waiting_manifests(platform: Platform) -> list[ManifestUpload]:
     return sorted(uploads, key=lambda upload: (upload.last_modified, upload.key))
 
 
-def _is_the_upload(standing: ObjectInfo, upload: ManifestUpload) -> bool:
+def _stands_there(platform: Platform, upload: ManifestUpload) -> bool:
     """The same bytes uploaded again later are a submission of their own and stay for their run.
 
     HEAD gives whole seconds where a listing gives milliseconds: seconds are compared.
     """
-    moments = (standing.last_modified, upload.last_modified)
-    return standing.etag == upload.etag and len({int(at.timestamp()) for at in moments}) == 1
+    standing = platform.vault.stat(platform.landing_bucket, upload.key)
+    if standing is None or standing.etag != upload.etag:
+        return False
+    return int(standing.last_modified.timestamp()) == int(upload.last_modified.timestamp())

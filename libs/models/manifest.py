@@ -37,6 +37,8 @@ def _is_plain_s3_uri(uri: str) -> str:
         raise ValueError(f"{uri!r} is not of the form s3://BUCKET/KEY")
     key = match.group(2)
     plain = unquote(key)
+    if not key.strip():
+        raise ValueError(f"{uri!r} has a blank key")
     if "\\" in plain or any(part in ("", ".", "..") for part in plain.split("/")):
         raise ValueError(f"{uri!r} has an empty, '.', '..' or backslash part in its key")
     if key.startswith(MANIFEST_PREFIX):

@@ -90,10 +90,12 @@ def test_a_machine_that_dies_loses_nothing_and_takes_runs_again_when_it_comes_ba
         require_whole(site, name)
         last = site.runs_of(name)[-1]
         assert (last["worker"], last["state"]) == ("b", "committed")
-    ended = [(run["worker"], run["state"]) for name in names for run in site.runs_of(name)]
+    # A sensor tells the ledger of the dead ones, maybe after others have done their work.
+    wait_for("the dead runs are known to have failed", 60,
+             lambda: ("a", "running") not in workers_of(site, names))  # fmt: skip
     # What the dead one was writing, the ledger holds for a minute: longer than a lease is here, so
     # that one who waits for it may be taken for dead and fail as well.
-    lost = [one for one in ended if one != ("b", "failed")]
+    lost = [one for one in workers_of(site, names) if one != ("b", "failed")]
     assert sorted(lost) == [("a", "failed")] * 2 + [("b", "committed")] * 4
     assert len(a.run_folders()) == 2, "nobody else can reach its folder"
 

@@ -19,6 +19,8 @@ from libs.models.base import Frozen
 INTENT_TAG = "spatial_etl/intent"
 DATASET_TAG = "spatial_etl/dataset"
 SIZE_TAG = "spatial_etl/size"
+BUSY_TAG = "spatial_etl/busy"
+"""On a run that did nothing, since another one was at work on the same batch: it was no attempt."""
 KUBERNETES_TAG = "dagster-k8s/config"
 
 

@@ -144,30 +144,6 @@ def test_a_shapefile_without_its_dbf_is_rejected(user, tmp_path):
     assert ".dbf" in str(error)
 
 
-def test_a_file_replaced_after_receive_is_a_clear_failure(user, tmp_path, platform):
-    path = tmp_path / "p.gpkg"
-    upload = user.manifest([user.vector(points(path), "GPKG")])
-
-    class Replaced(Vault):
-        pass
-
-    real = platform.ledger.claim
-
-    class Ledger:
-        def __getattr__(self, name):
-            return getattr(platform.ledger, name)
-
-        def claim(self, *args, **kwargs):
-            path.unlink()
-            user.upload(points(path, shift=9))
-            return real(*args, **kwargs)
-
-    between = replace(user, platform=replace(platform, ledger=Ledger()))
-    error = rejected(between, upload)
-    assert "p.gpkg" in str(error)
-    assert "replaced" in str(error) or "changed" in str(error)
-
-
 def test_a_declared_crs_that_the_file_contradicts_is_an_error_naming_both(user, tmp_path):
     files = [user.vector(points(tmp_path / "p.gpkg"), "GPKG", crs="EPSG:32633")]
     error = rejected(user, user.manifest(files))
@@ -218,6 +194,8 @@ def test_a_run_that_failed_is_run_again_with_its_own_version(user, tmp_path, pla
 def test_two_runs_of_one_batch_at_once_commit_once(user, tmp_path, platform, ledger):
     upload = user.manifest([user.vector(points(tmp_path / "p.gpkg"), "GPKG")])
     received = receive(platform, upload, str(uuid.uuid4()))
+    run_id = str(uuid.uuid4())
     with pytest.raises(TransientError, match=received.job.run_id):
-        user.run(upload)
+        user.run(upload, run_id)
+    assert ledger.run(run_id).state is RunState.NOTHING_TO_DO
     assert ledger.versions(f"{user.name}/p") == ()

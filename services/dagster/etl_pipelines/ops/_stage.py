@@ -14,8 +14,11 @@ from dagster import (
 )
 
 from etl_pipelines.resources import PlatformResource
+from etl_pipelines.run_tags import BUSY_TAG
 from libs.errors import InputError
 from libs.ingest import Job, Platform, RunState, end_with
+from libs.ingest.errors import RunCancelledError, RunStoppedError
+from libs.ledger import BatchBusyError
 
 ResultT = TypeVar("ResultT")
 
@@ -37,28 +40,35 @@ def run_stage(
             raise DagsterExecutionInterruptedError
         return work(platform)
     except BaseException as error:
-        stop = _as_interrupt(context, error)
-        if stop is not None:
-            end_with(platform, context.run_id, job, stop, state=RunState.CANCELLED)
-            if stop is error:
+        if isinstance(error, DagsterExecutionInterruptedError) or _was_cancelled(context):
+            _end_interrupted(context, platform, job)
+            if isinstance(error, DagsterExecutionInterruptedError):
                 raise
-            raise stop from error
+            # A driver has made an error of its own of the interrupt.
+            raise DagsterExecutionInterruptedError from error
         ended = end_with(platform, context.run_id, job, error)
         if not isinstance(ended, Exception):
             raise
+        if isinstance(ended, BatchBusyError):
+            context.instance.add_run_tags(context.run_id, {BUSY_TAG: "true"})
         raise _failure(ended) from error
 
 
-def _as_interrupt(
-    context: OpExecutionContext, error: BaseException
-) -> DagsterExecutionInterruptedError | None:
-    """The interrupt that ended a stage, also where a driver made an error of its own of it."""
-    if isinstance(error, DagsterExecutionInterruptedError):
-        return error
+def _end_interrupted(context: OpExecutionContext, platform: Platform, job: Job | None) -> None:
+    """By a person, or because the process is told to end: that one is tried again."""
+    if _was_cancelled(context):
+        cause, state = RunCancelledError(), RunState.CANCELLED
+    else:
+        cause, state = RunStoppedError(), RunState.FAILED
+    end_with(platform, context.run_id, job, cause, state=state)
+
+
+def _was_cancelled(context: OpExecutionContext) -> bool:
+    """As far as Dagster can say: its storage may be away, and the ledger is told first."""
     try:
-        return DagsterExecutionInterruptedError() if _is_cancelled(context) else None
-    except Exception:  # noqa: BLE001  Dagster's storage is away: the ledger is told of `error` first
-        return None
+        return _is_cancelled(context)
+    except Exception:  # noqa: BLE001  whatever a database says
+        return False
 
 
 def _is_cancelled(context: OpExecutionContext) -> bool:

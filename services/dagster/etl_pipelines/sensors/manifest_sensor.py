@@ -28,7 +28,7 @@ from etl_pipelines.jobs import UPLOAD_TAG, ingest_job
 from etl_pipelines.logs import RUN_LOGGERS
 from etl_pipelines.ops.validate_op import UploadConfig
 from etl_pipelines.resources import PlatformResource
-from etl_pipelines.run_tags import RunSizes, run_tags
+from etl_pipelines.run_tags import BUSY_TAG, RunSizes, run_tags
 from libs.errors import TransientError
 from libs.ingest import Platform, outlook, waiting_manifests
 from libs.ingest.cleanup import clean_up
@@ -38,6 +38,10 @@ from libs.settings import EtlSettings
 WATCH_S = 4.0
 """Dagster's daemon comes round every five seconds: a tick keeps looking for most of that time."""
 LOOK_EVERY_S = 0.5
+REQUESTS_S = 20.0
+"""So long a tick looks into manifests: one that takes a minute is ended by Dagster, and in vain."""
+LONGEST_WAIT_S = 1800.0
+"""For another run of the same batch."""
 
 
 def build_manifest_sensor(limits: EtlSettings) -> SensorDefinition:
@@ -115,22 +119,39 @@ def _nothing_left(platform: Platform, runs: Sequence[RunRecord]) -> bool:
 
 
 def _next_attempt(runs: Sequence[RunRecord], limits: EtlSettings) -> int | None:
-    """The number of the attempt to start now; None: one is going on, or waits, or all were made."""
+    """The number of the run to start now; None: one is going on, or waits, or all were made.
+
+    One that found another run at work on the same batch was no attempt: it is only waited, longer
+    each time.
+    """
     if not runs:
         return 1
     newest = max(runs, key=lambda record: record.create_timestamp)
+    busy = [record for record in runs if BUSY_TAG in record.dagster_run.tags]
+    attempts = len(runs) - len(busy)
     has_failed = newest.dagster_run.status is DagsterRunStatus.FAILURE
-    if not has_failed or len(runs) >= limits.run_attempts:
+    if not has_failed or attempts >= limits.run_attempts:
         return None
+    if newest in busy:
+        wait_s = min(limits.lease_s * 2.0 ** (len(busy) - 1), LONGEST_WAIT_S)
+    else:
+        wait_s = limits.retry_wait_s * 2 ** (attempts - 1)
     ended = datetime.fromtimestamp(newest.end_time or 0, timezone.utc)
-    due = ended + timedelta(seconds=limits.retry_wait_s) * 2 ** (len(runs) - 1)
-    return len(runs) + 1 if datetime.now(timezone.utc) >= due else None
+    is_due = datetime.now(timezone.utc) >= ended + timedelta(seconds=wait_s)
+    return len(runs) + 1 if is_due else None
 
 
 def _requests(platform: Platform, wanted: Sequence[tuple[ManifestUpload, int]]) -> list[RunRequest]:
+    """For as many as can be looked into in time: the next tick finds the others."""
     path = platform.limits.run_sizes
     sizes = RunSizes.load(path) if path and wanted else None
-    return [_request(platform, upload, attempt, sizes) for upload, attempt in wanted]
+    until = time.monotonic() + REQUESTS_S
+    requests = []
+    for upload, attempt in wanted:
+        requests.append(_request(platform, upload, attempt, sizes))
+        if time.monotonic() > until:
+            break
+    return requests
 
 
 def _request(
