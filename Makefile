@@ -62,7 +62,7 @@ bundle: ## all that a site without a network needs, in one archive with checksum
 	@scripts/bootstrap.sh demo
 	@scripts/bundle.sh
 
-load: ## bring a bundle up there: make load BUNDLE=spatial-etl-VERSION.tar TARGET=folder
+load: ## unpack a bundle: make load BUNDLE=spatial-etl-VERSION.tar TARGET=folder; its own load.sh does so too
 	@scripts/load.sh "$(TARGET)" "$(BUNDLE)"
 
 clean: ## stop the stacks, and delete their data, the .venv and all caches

@@ -80,6 +80,19 @@ class WorkerSettings(BaseSettings):
     slots: int = Field(default=2, ge=1, description="runs at a time on this machine")
 
 
+class ComposeSettings(BaseSettings):
+    """Read by Docker Compose itself, from the `.env` of its folder, and by nothing of ours."""
+
+    model_config = section_config("COMPOSE_")
+
+    file: str = Field(
+        default="docker-compose.yaml", description="the files that its commands read, by colon"
+    )
+    project_name: str = Field(
+        default="spatial-etl", description="what volumes and containers are called after"
+    )
+
+
 class PublishedPorts(BaseSettings):
     """Ports that Docker Compose opens on 127.0.0.1, and for workers on an address of the site."""
 

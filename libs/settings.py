@@ -107,7 +107,7 @@ class EtlSettings(BaseSettings):
     model_config = section_config("ETL_")
 
     work_dir: Path = Field(default=Path(".stack/work"), description="scratch space of runs")
-    recipes_dir: Path | None = Field(default=None, description="default: configs/recipes")
+    recipes_dir: Path | None = Field(default=None, description="beside the built-in recipes")
     run_sizes: Path | None = Field(default=None, description="YAML: a run's resources by input")
     lease_s: int = Field(default=120, ge=5, description="how long a silent run keeps its batch")
     manifest_max_bytes: int = Field(default=4_000_000, ge=1)

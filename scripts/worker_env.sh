@@ -14,6 +14,8 @@ or_default() { local found; found=$(value "$1"); printf '%s' "${found:-$2}"; }
 
 cat <<END
 # For $head's workers. Keep it to yourself (chmod 600): it holds passwords.
+COMPOSE_FILE=docker-compose.worker.yaml
+COMPOSE_PROJECT_NAME=spatial-etl-worker
 MINIO_ENDPOINT=$head:$(or_default PUBLISH_VAULT_PORT 9000)
 MONGODB_URI=mongodb://$head:$(or_default PUBLISH_LEDGER_PORT 27017)/?directConnection=true
 DAGSTER_POSTGRES_HOST=$head

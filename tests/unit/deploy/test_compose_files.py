@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -104,3 +105,64 @@ def test_a_worker_machine_starts_with_what_the_head_prints_for_it(root, compose_
     assert len(kept_from_it) > 3
     secrets = [value for value in kept_from_it if len(value) > 40]
     assert secrets and not any(value in printed.stdout.decode() for value in secrets)
+
+
+def test_a_worker_machines_env_names_its_own_file_and_a_project_beside_the_heads(
+    root, compose_config, tmp_path
+):
+    head, worker = tmp_path / "head", tmp_path / "worker"
+    subprocess.run([root / "scripts/make_env.sh", head], check=True, capture_output=True)
+    printed = subprocess.run(
+        [root / "scripts/worker_env.sh", "10.1.2.3", head], check=True, capture_output=True
+    )
+    worker.write_bytes(printed.stdout)
+    assert yaml.safe_load(compose_config(worker).stdout)["services"].keys() == {"compute", "worker"}
+    assert "\nCOMPOSE_PROJECT_NAME=spatial-etl\n" in head.read_text()
+    assert "\nCOMPOSE_PROJECT_NAME=spatial-etl-worker\n" in worker.read_text()
+
+
+def test_an_override_that_stands_in_the_env_holds_for_every_command(root, compose_config, tmp_path):
+    environment = tmp_path / "env"
+    subprocess.run([root / "scripts/make_env.sh", environment], check=True, capture_output=True)
+    with environment.open("a") as file:
+        file.write("COMPOSE_FILE=docker-compose.yaml:docker-compose.seaweedfs.yaml\n")
+    services = yaml.safe_load(compose_config(environment).stdout)["services"]
+    assert services["vault"]["image"] == "spatial-etl-seaweedfs:0.1.0"
+
+
+def overrides_of_the_manual(root):
+    """The overrides that docs/operations.md shows, by the first service that each changes."""
+    text = (root / "docs/operations.md").read_text()
+    blocks = re.findall(r"^ *```yaml\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
+    found = [block for block in blocks if "services:" in block]
+    return {next(iter(yaml.safe_load(block)["services"])): block for block in found}
+
+
+def test_the_manuals_overrides_do_what_it_says(root, compose_config, tmp_path):
+    environment = tmp_path / "env"
+    subprocess.run([root / "scripts/make_env.sh", environment], check=True, capture_output=True)
+    shown = overrides_of_the_manual(root)
+    assert set(shown) == {"user-code", "vault-init"}
+    merged = {}
+    for name, text in shown.items():
+        override = tmp_path / f"{name}.yaml"
+        override.write_text(text)
+        done = compose_config(environment, "docker-compose.yaml", str(override))
+        assert done.returncode == 0, done.stderr
+        merged[name] = yaml.safe_load(done.stdout)["services"]
+    folders = {
+        "user-code": {"/var/lib/spatial-etl/work": "/mnt/work",
+                      "/opt/etl/configs/recipes": "/srv/recipes"},
+        "monitor": {"/var/lib/spatial-etl/work": "/mnt/work"},
+        "backup": {"/var/lib/spatial-etl/backup": "/mnt/backup"},
+    }  # fmt: skip
+    for service, wanted in folders.items():
+        mounts = [mount.split(":") for mount in merged["user-code"][service]["volumes"]]
+        assert len({parts[1] for parts in mounts}) == len(mounts)
+        assert wanted.items() <= {parts[1]: parts[0] for parts in mounts}.items()
+    for name, service in merged["vault-init"].items():
+        endpoint = service["environment"].get("MINIO_ENDPOINT", "s3.example.org:443")
+        assert endpoint == "s3.example.org:443", f"{name} would still ask MinIO"
+        if "MINIO_ENDPOINT" in service["environment"]:
+            assert "edge" in service["networks"], f"{name} has no way out"
+    assert "--buckets-only" in merged["vault-init"]["vault-init"]["command"]

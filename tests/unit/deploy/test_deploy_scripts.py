@@ -101,6 +101,27 @@ def test_a_bundle_is_loaded_and_unpacked(load):
     assert again.returncode == 1 and "is there already" in again.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "missing"),
+    [
+        ((), "TARGET="),
+        (("", ""), "TARGET="),
+        (("nowhere", ""), "BUNDLE="),
+        (("nowhere",), "BUNDLE="),
+    ],
+)
+def test_without_a_folder_or_a_bundle_it_says_what_to_name(tmp_path, arguments, missing):
+    done = subprocess.run(
+        [ROOT / "scripts/load.sh", *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1 and missing in done.stderr and "make load" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_damaged_bundle_reaches_neither_docker_nor_the_disk(load, bundle):
     (bundle / "images.tar").write_bytes(b"imagez")
     done, target, asked = load()

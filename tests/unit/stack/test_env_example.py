@@ -22,6 +22,7 @@ SECTIONS = [
     admin_settings.OrchestratorSettings,
     admin_settings.BrokerSettings,
     admin_settings.WorkerSettings,
+    admin_settings.ComposeSettings,
     admin_settings.PublishedPorts,
     admin_settings.ImageSettings,
     admin_settings.MonitorSettings,
