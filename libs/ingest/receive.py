@@ -106,7 +106,7 @@ def all_problems(batch: Batch) -> tuple[Problem, ...]:
 
 
 def _already_ended(platform: Platform, batch: Batch, upload: ManifestUpload, run_id: str) -> Ended:
-    if batch.settled_at is None or upload != batch.upload:
+    if batch.settled_at is None or not upload.is_same_as(batch.upload):
         settle(platform, batch, upload)
     platform.ledger.end_run(run_id, RunState.NOTHING_TO_DO, batch=batch.id)
     logger.info("Nothing to do: the same submission is %s", batch.state.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 from libs.faultpoints import Point, reach
@@ -45,7 +46,7 @@ def _name(batch: Batch) -> str:
     room = MAX_NAME_BYTES - len(_RECEIPT)
     if plain == name and len(stem.encode()) <= room:
         return name
-    mark = f"~{batch.id[:12]}"
+    mark = f"~{hashlib.sha256(name.encode()).hexdigest()[:12]}"
     return folder + slash + stem.encode()[: room - len(mark)].decode(errors="ignore") + mark
 
 
@@ -59,7 +60,7 @@ def settle(platform: Platform, batch: Batch, upload: ManifestUpload | None = Non
         VaultUnavailableError, LedgerUnavailableError: try again later; the auditor does too.
     """
     _settle(platform, batch)
-    if upload is not None and upload != batch.upload:
+    if upload is not None and not upload.is_same_as(batch.upload):
         _settle(platform, batch.model_copy(update={"upload": upload}))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from enum import Enum
 
 from pydantic import Field
@@ -38,6 +39,13 @@ class ManifestUpload(Frozen):
     def run_key(self) -> str:
         """What the sensor calls the run of this upload: key, etag, last-modified."""
         return f"{self.key}|{self.etag}|{self.last_modified.isoformat()}"
+
+    def is_same_as(self, other: ManifestUpload) -> bool:
+        """To the millisecond, which is what the ledger keeps of a moment."""
+        apart = abs(self.last_modified - other.last_modified)
+        return (self.key, self.etag) == (other.key, other.etag) and apart < timedelta(
+            milliseconds=1
+        )
 
 
 class FileOutcome(str, Enum):

@@ -7,12 +7,12 @@ from libs.models import Batch, BatchState, ManifestUpload, utc_now
 from libs.vault.keys import writable_key
 
 
-def batch(name, mark="0"):
+def batch(name):
     upload = ManifestUpload(
         key=f"manifests/{name}.json", etag="e", last_modified=utc_now(), size_bytes=2
     )
     return Batch(
-        id=mark * 64, batch_id=None, state=BatchState.REJECTED, upload=upload,
+        id="0" * 64, batch_id=None, state=BatchState.REJECTED, upload=upload,
         manifest_sha256="1" * 64, manifest=b"{}", intent=None, recipe_hash=None,
         received_at=utc_now(),
     )  # fmt: skip
@@ -32,6 +32,5 @@ def test_any_other_becomes_one_that_may_be_written_and_is_like_it(name):
 
 
 def test_two_such_names_that_begin_alike_stay_apart():
-    keys = {receipt_key(batch("n" * 249 + end, mark)) for end, mark in (("a", "1"), ("b", "2"))}
-    assert len(keys) == 2
+    assert receipt_key(batch("n" * 249 + "a")) != receipt_key(batch("n" * 249 + "b"))
     assert receipt_key(batch("a\tb")) != receipt_key(batch("a%09b"))
