@@ -58,6 +58,23 @@ _IS_NO_PLACE = sql.SQL(
 )
 """In degrees. Longitudes may run from 0 to 360, and on over the antimeridian."""
 
+_IS_NOT_WIDE = sql.SQL("ST_XMax({box}) - ST_XMin({box}) <= 180")
+_IS_TORN = sql.SQL(
+    "(ST_XMax({box}) - ST_XMin({box}) > 180 AND EXISTS (SELECT 1"
+    " FROM ST_DumpSegments({geometry}) AS segments,"
+    " LATERAL (SELECT ST_StartPoint(segments.geom) AS a, ST_EndPoint(segments.geom) AS b) AS ends,"
+    " LATERAL (SELECT ST_Transform(ST_Centroid(ST_MakeLine(ST_Transform(a, {source}),"
+    " ST_Transform(b, {source}))), {target}) AS middle) AS halfway"
+    " WHERE abs(ST_X(a) - ST_X(b)) > 180"
+    " AND abs(ST_X(middle) - (ST_X(a) + ST_X(b)) / 2) > 90))"
+)
+"""In degrees: the middle of a line in the source's CRS comes to lie on the other side of the earth
+than the middle of its ends. A line along a parallel in Mercator may be as long, and is whole."""
+_TORN_REASON = (
+    "crosses the antimeridian or goes around a pole, so that its outline in longitude and latitude "
+    "would run around the world (cut it there first, as `ogr2ogr -t_srs {code}` does)"
+)
+
 _STAYS_ROUND = sql.SQL(
     "ST_YMin({box}) > -80 AND ST_YMax({box}) < 80"
     " AND ST_YMax({box}) - ST_YMin({box}) BETWEEN 1e-8 AND 0.05"
@@ -176,7 +193,7 @@ class NormalizeCRSStep(VectorStep):
             arrives=arrives,
             rewrite=Rewrite(self._transformed()),
             stays_round=self._stays_round() if self._bends_little else None,
-            leaves=(self._is_finite(known),),
+            leaves=(self._is_finite(known), *self._is_whole(known)),
         )
 
     def measure_sql(self, schema: str, input_table: str, output_table: str) -> sql.Composed:
@@ -211,6 +228,15 @@ class NormalizeCRSStep(VectorStep):
             geometry=geometry, fault=fault.format(geometry=geometry, box=column(BOX))
         )
 
+    @property
+    def _may_tear(self) -> bool:
+        return self._target is not None and self._target.is_in_degrees
+
+    def _is_whole(self, known: KnownGeometries) -> tuple[Condition, ...]:
+        if known.are_points or not self._may_tear:
+            return ()
+        return (Condition(_IS_NOT_WIDE.format(box=column(BOX))),)
+
     def _stays_round(self) -> sql.Composed:
         return _STAYS_ROUND.format(geometry=column(self.geometry_column), box=column(BOX))
 
@@ -230,8 +256,11 @@ class NormalizeCRSStep(VectorStep):
         return Condition(finite, asked_of_valid=sql.SQL("{} OR {}").format(tells, finite))
 
     def output_faults_sql(self, schema: str, output_table: str) -> sql.Composed:
-        faults = self._rows_where(schema, output_table, _IS_NOT_FINITE, self._not_finite_reason)
-        return first_faults(faults)
+        faults = [self._rows_where(schema, output_table, _IS_NOT_FINITE, self._not_finite_reason)]
+        if self._may_tear and self.source_srid is not None:
+            reason = _TORN_REASON.format(code=self.target_crs)
+            faults.append(self._rows_where(schema, output_table, _IS_TORN, reason))
+        return first_faults(sql.SQL(" UNION ALL ").join(faults))
 
     def _rows_where(self, schema: str, table: str, condition: sql.SQL, reason: str) -> sql.Composed:
         geometry = column(self.geometry_column)
@@ -240,7 +269,12 @@ class NormalizeCRSStep(VectorStep):
             reason=sql.SQL("{}::text").format(sql.Literal(reason)),
             geometry=geometry,
             table=sql.Identifier(schema, table),
-            condition=condition.format(geometry=geometry, box=geometry),
+            condition=condition.format(
+                geometry=geometry,
+                box=geometry,
+                source=sql.Literal(self.source_srid),
+                target=sql.Literal(self.target_srid),
+            ),
         )
 
     def diagnosis_sql(self, schema: str, input_table: str) -> sql.Composed:

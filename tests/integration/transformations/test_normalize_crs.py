@@ -121,3 +121,41 @@ def test_only_the_first_20_rows_are_named_and_the_others_counted(workbench) -> N
         workbench.run(TO_4326, "EPSG:32633")
     assert len(caught.value.problems) == 21
     assert "13 further rows" in caught.value.problems[-1].what
+
+
+@pytest.mark.parametrize(
+    ("shape", "code"),
+    [
+        (shapely.box(3_339_584 - 5e4, -1e5, 3_339_584 + 5e4, 0), "EPSG:3832"),  # Pacific Mercator
+        (shapely.box(833_000, 20_000, 835_000, 22_000), "EPSG:32660"),
+        (shapely.box(-1e6, -1e6, 1e6, 1e6), "EPSG:3031"),  # around the south pole
+        (LineString([(833_000, 20_000), (835_000, 20_000)]), "EPSG:32660"),
+        (shapely.MultiPolygon([shapely.box(7e5, 0, 7.1e5, 1e4),
+                               shapely.box(833_000, 20_000, 835_000, 22_000)]), "EPSG:32660"),
+    ],
+)  # fmt: skip
+def test_what_degrees_would_tear_apart_is_named(workbench, shape, code) -> None:
+    """Its two sides are at 179 and -179 degrees: as if it went around the world."""
+    [torn] = by_pyproj([shape], code)
+    assert torn.bounds[2] - torn.bounds[0] > 180
+    workbench.load([Point(500_000, 0), shape])
+    with pytest.raises(StepRefusedRowsError, match=r"antimeridian or goes around a pole") as caught:
+        workbench.run(TO_4326, code)
+    assert [problem.where.split(",")[0] for problem in caught.value.problems] == ["row 1"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "code"),
+    [
+        (shapely.box(-2e7, -1e7, 2e7, 1e7), "EPSG:3857"),  # the world, as tiles have it
+        (shapely.MultiPolygon([shapely.box(-2e7, 1e6, -1.9e7, 2e6),
+                               shapely.box(1.9e7, 1e6, 2e7, 2e6)]), "EPSG:3857"),
+        (MultiPoint([(833_000, 20_000), (835_000, 20_000)]), "EPSG:32660"),
+        (shapely.box(700_000, 0, 710_000, 10_000), "EPSG:32660"),
+    ],
+)  # fmt: skip
+def test_what_is_wide_and_whole_is_transformed(workbench, shape, code) -> None:
+    workbench.load([shape])
+    workbench.run(TO_4326, code)
+    [result] = workbench.geometries()
+    assert shapely.equals_exact(result, by_pyproj([shape], code)[0], 1e-9)
