@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from libs.compute import crs_register, eject, load, schemas
+from libs.compute import crs_register, eject, grids, load, schemas
 from libs.compute.errors import ComputeConfigError, ComputeUnavailableError, translated
 from libs.compute.session import Session, application_name
 from libs.compute.table import LoadedTable
@@ -186,6 +186,11 @@ class PostGIS:
                 self.drop_schema(schema)
             raise
         self.drop_schema(schema)
+
+    def has_grid(self, name: str) -> bool:
+        """Whether the server's PROJ has a grid of datum shifts, by the name of its file."""
+        with self.connection() as connection:
+            return grids.has_grid(connection, name)
 
     def geometry_columns(self, schema: RunSchema, table: str) -> list[str]:
         """The names of a table's columns of type geometry, in their order."""

@@ -11,6 +11,7 @@ from libs.models import (
     CRS,
     AssetDraft,
     Bounds,
+    GeometryChange,
     OutputFormat,
     RasterShape,
     RecipeRecord,
@@ -104,9 +105,15 @@ def change_notes(steps: Sequence[StepRecord]) -> tuple[str, ...]:
         notes += [
             f"{step.name}: {count} feature(s) {what}." for what, count in said.items() if count
         ]
-        if change.largest_displacement_m:
+        if change.vertices_before != change.vertices_after:
             notes.append(
-                f"{step.name}: {change.vertices_before} vertices became {change.vertices_after}; "
-                f"the largest displacement is {change.largest_displacement_m:.3g} m."
+                f"{step.name}: {change.vertices_before} vertices became {change.vertices_after}"
+                f"{_displacement(change)}."
             )
     return tuple(notes)
+
+
+def _displacement(change: GeometryChange) -> str:
+    if change.largest_displacement_m is None:
+        return ""
+    return f"; in x and y the largest displacement is {change.largest_displacement_m:.3g} m"

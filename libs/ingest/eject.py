@@ -6,8 +6,7 @@ import logging
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from libs.compute import StatementTimeoutError
-from libs.errors import InputError
+from libs.errors import SpatialEtlError, TransientError
 from libs.faultpoints import Point, reach
 from libs.ingest.iso import metadata_of
 from libs.ingest.platform import Platform
@@ -89,6 +88,9 @@ def _upload(
 def _drawn(picture: Future[Path | None]) -> Path | None:
     try:
         return picture.result()
-    except (InputError, StatementTimeoutError) as error:  # the data is good all the same
-        logger.warning("There is no picture of it: %s", error)
+    except TransientError:
+        raise
+    except Exception as error:  # whatever it is: the data is good all the same
+        is_ours = isinstance(error, SpatialEtlError)
+        logger.warning("There is no picture of it: %s", error, exc_info=None if is_ours else error)
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 from psycopg import sql
 
 from libs.errors import TransientError
+from libs.ingest.datum_notes import datum_notes
 from libs.ingest.drafts import Result, draft_of
 from libs.ingest.platform import Platform
 from libs.ingest.values import Job, LoadedVector, TransformedVector, WrittenAsset
@@ -61,7 +63,8 @@ def transform_vector(platform: Platform, job: Job, loaded: LoadedVector) -> Tran
         bends_little=bends_little,
     )
     steps = _steps(platform, loaded, plan)
-    return TransformedVector(loaded=loaded, crs=plan[-1].crs, steps=steps, notes=loaded.notes)
+    notes = (*loaded.notes, *datum_notes(platform, loaded.crs, plan))
+    return TransformedVector(loaded=loaded, crs=plan[-1].crs, steps=steps, notes=notes)
 
 
 def _steps(
@@ -188,5 +191,7 @@ def _picture(
 
 def _geometries(rows: Sequence[Sequence[object]]) -> Iterator[Geometry]:
     for (text,) in rows:
-        if text is not None:
-            yield json.loads(str(text))
+        # PostGIS 3.3 writes what is no JSON of a multipoint with an empty point in it.
+        with contextlib.suppress(json.JSONDecodeError):
+            if text is not None:
+                yield json.loads(str(text))

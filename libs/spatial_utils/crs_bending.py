@@ -17,11 +17,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from libs.models.geo import CRS
+from libs.spatial_utils.crs_ways import transformer_group
 from libs.spatial_utils.roundness import Reach
 
 if TYPE_CHECKING:
     from pyproj import CRS as ProjCRS  # noqa: N811
-    from pyproj.transformer import TransformerGroup
 
 LONGEST_M = 1_000
 _LONGEST_DEGREES = 0.01
@@ -59,26 +59,11 @@ def bends_little(source: CRS, target: CRS) -> bool:
 
 @lru_cache(maxsize=64)
 def _bends_little(source: str, target: str) -> bool:
-    group = _ways(source, target)
+    group = transformer_group(source, target)
     if group is None or group.unavailable_operations:
         return False
     steps = {step for way in group.transformers for step in _STEP.findall(way.definition)}
     return bool(steps) and steps <= _PROJECTIONS | _OTHER_STEPS
-
-
-def _ways(source: str, target: str) -> TransformerGroup | None:
-    """All ways that PROJ knows; None: it knows none, or has a way there only and none back."""
-    import warnings
-
-    from pyproj.exceptions import ProjError
-    from pyproj.transformer import TransformerGroup
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # about grids that are missing
-        try:
-            return TransformerGroup(source, target, always_xy=True)
-        except (ProjError, IndexError):  # the latter where it has no way at all
-            return None
 
 
 @lru_cache(maxsize=64)

@@ -292,4 +292,10 @@ class NormalizeCRSStep(VectorStep):
         return sql.SQL("; ").join([define, first_faults(faults)])
 
     def describe(self) -> str:
-        return f"All coordinates were transformed to {self.target_crs} (x, y axis order)."
+        if self.crs is None:
+            return f"All coordinates were transformed to {self.target_crs} (x, y axis order)."
+        source = self.crs.crs.code or self.crs.crs.name
+        if self._is_there_already:
+            return f"All coordinates were in {source} already (x, y axis order)."
+        way = f"from {source} to {self.target_crs}"
+        return f"All coordinates were transformed {way} (x, y axis order)."
