@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -192,14 +193,31 @@ def load_section(kind: type[SectionT], env_file: Path | None = None) -> SectionT
         raise ConfigError(f"The settings file {env_file} does not exist.")
     try:
         return kind(_env_file=env_file)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise ConfigError(f"The settings file {env_file} cannot be read: {reason}.") from None
     except ValidationError as error:
-        faults = "; ".join(
-            f"{prefix}{'_'.join(str(part) for part in fault['loc'])}".upper()
-            + (" is not set" if fault["type"] == "missing" else f": {fault['msg']}")
+        faults = {
+            f"{prefix}{'_'.join(str(part) for part in fault['loc'])}".upper(): (
+                None if fault["type"] == "missing" else fault["msg"]
+            )
             for fault in error.errors()
+        }
+        raise SettingsError(faults, env_file) from None
+
+
+class SettingsError(ConfigError):
+    """Variables of a section are not set, or wrong."""
+
+    def __init__(self, faults: Mapping[str, str | None], env_file: Path | None) -> None:
+        """`faults`: what is wrong with each variable; None: it is not set."""
+        self.unset = frozenset(name for name, fault in faults.items() if fault is None)
+        said = "; ".join(
+            f"{name} is not set" if fault is None else f"{name}: {fault}"
+            for name, fault in faults.items()
         )
-        raise ConfigError(
-            f"Settings: {faults}. Read from the environment and {env_file or 'no file'}; "
+        super().__init__(
+            f"Settings: {said}. Read from the environment and {env_file or 'no file'}; "
             ".env.example explains each. `spatial-etl stack up` writes a file for the embedded "
             f"stack; {ENV_FILE_VARIABLE} or --env-file names another one."
-        ) from None
+        )

@@ -57,6 +57,7 @@ def code_of_error(error: BaseException) -> ExitCode:
         (InputError, ExitCode.REJECTED),
         (TransientError, ExitCode.PLATFORM),
         (OperatorError, ExitCode.PLATFORM),
+        (OSError, ExitCode.PLATFORM),  # a full disk, no rights: nobody's bug
         (KeyboardInterrupt, ExitCode.INTERRUPTED),
     )
     return next((code for kind, code in table if isinstance(error, kind)), ExitCode.BUG)

@@ -32,6 +32,9 @@ def report_failure(error: Exception, code: ExitCode, *, as_json: bool, debug: bo
 
 
 def _words(error: Exception, code: ExitCode) -> str:
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{error.strerror or error}. Look at the disk, and at who may use it."
     if code is not ExitCode.BUG:
         return str(error)
     return (

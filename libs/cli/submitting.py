@@ -12,9 +12,8 @@ from libs.cli.manifest_maker import Submission
 from libs.cli.queries import Registry
 from libs.cli.reports import Submitted
 from libs.cli.uploading import LandingZone, Progress
-from libs.errors import ConfigError
 from libs.models import ManifestUpload, Receipt
-from libs.settings import Settings
+from libs.settings import Settings, SettingsError
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,9 @@ def registry_if_any(settings: Settings) -> Iterator[Registry | None]:
     """The ledger, where the settings name one: a mere landing user has none."""
     try:
         registry = Registry.connect(settings)
-    except ConfigError:
+    except SettingsError as error:
+        if "MONGODB_URI" not in error.unset:
+            raise
         yield None
         return
     with registry:

@@ -47,7 +47,10 @@ def _batch(report: Submitted, batch: BatchReport) -> Iterator[RenderableType]:
         yield problems(batch.all_problems)
     if batch.error:
         yield heading(batch.error, "red")
-        yield "That is not the fault of your data; the platform tries again by itself."
+    if batch.state is BatchState.FAILED:
+        yield "That is not the fault of your data; the platform tries again by itself, a few times."
+    if batch.state is BatchState.CANCELLED:
+        yield "It is not tried again by itself: ask the operator, or submit again."
     if batch.state is BatchState.REJECTED:
         yield "Nothing was committed. Mend what is named above and submit again."
     if batch.receipt_uri:

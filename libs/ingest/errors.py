@@ -38,6 +38,16 @@ class RunStoppedError(TransientError):
         super().__init__("The process of the run was stopped, with its machine or its service.")
 
 
+class RunTooLongError(OperatorError):
+    """The run has taken all the time that a run may take."""
+
+    def __init__(self, limit_s: float) -> None:
+        super().__init__(
+            f"The run was stopped after {limit_s:g} s, the most that a run may take: raise "
+            "ETL_RUN_TIMEOUT_S, or split the batch."
+        )
+
+
 class RunCancelledError(OperatorError):
     """A person has cancelled the run, on Dagster's page say."""
 

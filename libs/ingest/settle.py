@@ -96,7 +96,12 @@ def _archive(platform: Platform, batch: Batch) -> None:
 
 
 def answer_failure(platform: Platform, batch: Batch) -> None:
-    """Say in the bucket that a try failed through no fault of the user's; the manifest stays."""
+    """Say in the bucket that a try failed through no fault of the user's; the manifest stays.
+
+    Where it is gone, or is another one, it has its answer, or will get it from its own run.
+    """
+    if not _stands_there(platform, batch.upload):
+        return
     run = platform.ledger.run_of_batch(batch.id)
     body = receipt_of(batch, (), run).model_dump_json(indent=2).encode()
     platform.vault.put_bytes(

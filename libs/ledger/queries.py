@@ -24,11 +24,14 @@ class Queries(Connection):
         return self.batches.get(fingerprint)
 
     def batch_of_upload(self, upload: ManifestUpload) -> Batch | None:
-        """The batch whose newest upload is this one."""
+        """The batch whose newest upload is this one; of several the one that has ended for good.
+
+        There may be several, when files were replaced between two tries.
+        """
         wanted = encode(upload)
         query = {f"upload.{key}": {"$eq": wanted[key]} for key in ("key", "etag")}
-        found = self.batches.find(query)
-        return next((batch for batch in found if encode(batch.upload) == wanted), None)
+        found = [it for it in self.batches.find(query) if encode(it.upload) == wanted]
+        return max(found, key=lambda it: (it.state.is_final, it.received_at), default=None)
 
     def find_batches(self, text: str, limit: int = 100) -> tuple[Batch, ...]:
         """Batches with this `batch_id`, or whose fingerprint begins so; the newest first."""

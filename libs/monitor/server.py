@@ -81,7 +81,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _ready(self) -> None:
         watch = self.server.watch
         verdicts, now = watch.verdicts, time.time()
-        ready = watch.has_looked and all(one.problem is None for one in verdicts)
+        is_fresh = watch.has_looked and not watch.is_stuck
+        ready = is_fresh and all(one.problem is None for one in verdicts)
         servers = {
             one.server: {
                 "up": one.problem is None,

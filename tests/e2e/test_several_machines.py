@@ -204,4 +204,6 @@ def test_a_run_whose_process_alone_dies_is_noticed_by_its_worker(site):
     b.hold.unlink()
     wait_for("it is done by another attempt", 180, lambda: site.committed(name))
     require_whole(site, name)
-    assert [run["state"] for run in site.runs_of(name)] == ["failed", "committed"]
+    wait_for("the dead run is known to have failed", 60,
+             lambda: [run["state"] for run in site.runs_of(name)] == ["failed", "committed"],
+             )  # fmt: skip

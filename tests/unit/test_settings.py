@@ -42,3 +42,10 @@ def test_a_wrong_value_is_named_with_the_file_that_was_read(of, tmp_path):
     with pytest.raises(ConfigError, match="ETL_LEASE_S: .*greater than or equal to 5") as caught:
         _ = of("ETL_LEASE_S=1").etl
     assert str(tmp_path / "site.env") in str(caught.value)
+
+
+def test_a_file_that_is_no_text_is_named(of, tmp_path):
+    settings = of("ETL_LEASE_S=60")
+    (tmp_path / "site.env").write_bytes(b"ETL_LEASE_S=\xff\n")
+    with pytest.raises(ConfigError, match=r"site\.env cannot be read: it is not UTF-8"):
+        _ = settings.etl

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from dagster import Definitions, EnvVar, ResourceDefinition
 
 from etl_pipelines.io import run_memory_io
@@ -28,10 +30,11 @@ def resources_from_environment() -> dict[str, object]:
         access_key=EnvVar("MINIO_ACCESS_KEY"),
         secret_key=EnvVar("MINIO_SECRET_KEY"),
     )
+    asks_who = "MONGODB_USERNAME" in os.environ  # a server may let everybody in
     mongodb = MongoDBResource(
         uri=EnvVar("MONGODB_URI"),
-        username=EnvVar("MONGODB_USERNAME"),
-        password=EnvVar("MONGODB_PASSWORD"),
+        username=EnvVar("MONGODB_USERNAME") if asks_who else None,
+        password=EnvVar("MONGODB_PASSWORD") if asks_who else None,
     )
     postgis = PostGISResource(
         host=EnvVar("POSTGIS_HOST"),

@@ -127,6 +127,24 @@ def test_a_server_that_is_away_ends_with_5_and_shows_no_secret(spatial_etl, tmp_
     assert "Traceback" not in spatial_etl("assets").err
 
 
+def test_a_ledger_that_is_named_wrongly_is_no_ledger_that_is_not_named(tmp_path):
+    from libs.cli.submitting import registry_if_any
+    from libs.settings import Settings
+
+    def settings(*lines):
+        (tmp_path / "s.env").write_text("MINIO_ENDPOINT=127.0.0.1:9\n" + "\n".join(lines))
+        return Settings(tmp_path / "s.env")
+
+    with registry_if_any(settings()) as registry:
+        assert registry is None
+    for line in ("MONGODB_URI=127.0.0.1:2", "MONGODB_URI=mongodb://h/\nMONGODB_TIMEOUT_S=ten"):
+        with (
+            pytest.raises(ConfigError, match="MONGODB_"),
+            registry_if_any(settings(line)),
+        ):
+            pass
+
+
 def test_piped_output_has_no_colour_codes(spatial_etl):
     for arguments in (["--help"], ["assets"], ["submit"], ["stack", "status"]):
         ended = spatial_etl(*arguments)
@@ -138,6 +156,7 @@ def test_each_kind_of_error_has_its_code():
     assert code_of_error(ConfigError("x")) is ExitCode.CONFIGURATION
     assert code_of_error(OperatorError("x")) is ExitCode.PLATFORM
     assert code_of_error(TransientError("x")) is ExitCode.PLATFORM
+    assert code_of_error(OSError(28, "No space left on device")) is ExitCode.PLATFORM
     assert code_of_error(ZeroDivisionError()) is ExitCode.BUG
 
 

@@ -47,7 +47,7 @@ class Resource:
 def ended(tmp_path):
     """Runs a job whose one stage ends with an error; the resource, the run, and what came out."""
 
-    def run(error, *, is_cancelled=False, monkeypatch=None):
+    def run(error, *, is_cancelled=False, monkeypatch=None, tags=None):
         resource, raised = Resource(tmp_path), []
 
         @op
@@ -68,7 +68,7 @@ def ended(tmp_path):
             stage()
 
         with DagsterInstance.ephemeral() as instance:
-            done = one.execute_in_process(instance=instance, raise_on_error=False)
+            done = one.execute_in_process(instance=instance, raise_on_error=False, tags=tags)
             record = instance.get_run_by_id(done.run_id)
         assert record.status is DagsterRunStatus.FAILURE
         return resource.ledger, record, raised[0]
@@ -114,3 +114,14 @@ def test_an_interrupt_that_a_driver_made_an_error_of_is_one_still(ended, monkeyp
     )
     assert isinstance(raised, DagsterExecutionInterruptedError)
     assert ledger.abandoned == [("Cancelled by a person.", RunState.CANCELLED)]
+
+
+def test_a_run_that_has_taken_its_time_has_failed_and_names_the_limit(ended, monkeypatch):
+    """Dagster ends it in the way of a cancellation."""
+    ledger, _, _ = ended(
+        DagsterExecutionInterruptedError(), is_cancelled=True, monkeypatch=monkeypatch,
+        tags={"dagster/max_runtime": "0.0001"},
+    )  # fmt: skip
+    [(reason, state)] = ledger.abandoned
+    assert state is RunState.FAILED
+    assert "ETL_RUN_TIMEOUT_S" in reason

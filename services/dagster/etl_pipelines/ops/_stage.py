@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -12,12 +13,13 @@ from dagster import (
     MetadataValue,
     OpExecutionContext,
 )
+from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 
 from etl_pipelines.resources import PlatformResource
 from etl_pipelines.run_tags import BUSY_TAG
-from libs.errors import InputError
+from libs.errors import InputError, SpatialEtlError
 from libs.ingest import Job, Platform, RunState, end_with
-from libs.ingest.errors import RunCancelledError, RunStoppedError
+from libs.ingest.errors import RunCancelledError, RunStoppedError, RunTooLongError
 from libs.ledger import BatchBusyError
 
 ResultT = TypeVar("ResultT")
@@ -55,12 +57,26 @@ def run_stage(
 
 
 def _end_interrupted(context: OpExecutionContext, platform: Platform, job: Job | None) -> None:
-    """By a person, or because the process is told to end: that one is tried again."""
-    if _was_cancelled(context):
-        cause, state = RunCancelledError(), RunState.CANCELLED
-    else:
-        cause, state = RunStoppedError(), RunState.FAILED
+    """By a person; or by its time limit, or since the process is told to end: tried again."""
+    cause, state = _why(context)
     end_with(platform, context.run_id, job, cause, state=state)
+
+
+def _why(context: OpExecutionContext) -> tuple[SpatialEtlError, RunState]:
+    limit_s = float(context.run.tags.get(MAX_RUNTIME_SECONDS_TAG, "inf"))
+    if _seconds_so_far(context) >= limit_s:
+        return RunTooLongError(limit_s), RunState.FAILED  # to Dagster that is a cancellation, too
+    if _was_cancelled(context):
+        return RunCancelledError(), RunState.CANCELLED
+    return RunStoppedError(), RunState.FAILED
+
+
+def _seconds_so_far(context: OpExecutionContext) -> float:
+    try:
+        record = context.instance.get_run_record_by_id(context.run_id)
+    except Exception:  # noqa: BLE001  whatever a database says
+        return 0.0
+    return time.time() - record.start_time if record and record.start_time else 0.0
 
 
 def _was_cancelled(context: OpExecutionContext) -> bool:
