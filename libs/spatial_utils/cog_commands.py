@@ -98,7 +98,9 @@ def warp_arguments(
     arguments += ["-et", str(WARP_TOLERANCE_PIXELS), "-wm", str(WARP_MEMORY_MB)]
     arguments += ["-multi", "-wo", f"NUM_THREADS={threads}"]
     if adds_mask(info):
-        arguments.append("-dstalpha")
+        # By itself GDAL heeds the nodata value alone: a mask beside it would be lost, and one that
+        # no cell can hold become a 0 that looks like data.
+        arguments += ["-srcnodata", "None", "-dstalpha"]
     elif not info.has_nodata and _is_float(info):
         arguments += ["-dstnodata", "nan"]
     for option in (
@@ -123,10 +125,14 @@ def copy_arguments(
             for band in info.bands:
                 arguments += ["-b", str(band.number)]
             arguments += ["-mask", str(len(info.bands) + 1)]
+            nodata = info.bands[0].nodata
+            arguments += ["-a_nodata", nodata] if nodata is not None else []
     else:
         arguments += ["-if", info.driver]
         if info.crs_wkt is None and options.source_crs is not None:
             arguments += ["-a_srs", options.source_crs]
+        if info.has_impossible_nodata and not info.has_nodata:
+            arguments += ["-a_nodata", "none"]
     for option in (
         *compression_options(info, options.compression),
         f"BLOCKSIZE={options.blocksize}",

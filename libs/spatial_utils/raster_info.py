@@ -7,7 +7,7 @@ from pathlib import Path
 from libs.models import Band, Frozen
 from libs.spatial_utils.errors import ReaderBrokenError, UnreadableFileError
 from libs.spatial_utils.gdal_cli import GDAL
-from libs.spatial_utils.gdal_info import DatasetInfo, GdalBand, items_of
+from libs.spatial_utils.gdal_info import DatasetInfo, items_of
 from libs.spatial_utils.raster_geometry import GeoTransform
 from libs.spatial_utils.raster_hdf5 import refuse_virtual_datasets
 from libs.spatial_utils.raster_limits import (
@@ -17,6 +17,7 @@ from libs.spatial_utils.raster_limits import (
     uncompressed_bytes,
 )
 from libs.spatial_utils.raster_netcdf import is_hdf5, require_whole_netcdf
+from libs.spatial_utils.raster_nodata import has_impossible_nodata, nodata_notes, nodata_text
 from libs.spatial_utils.raster_staging import staged
 from libs.spatial_utils.raster_subdatasets import choose_subdataset, dataset_name
 
@@ -39,6 +40,8 @@ class RasterInfo(Frozen):
     """What the file itself says, WKT 2; None: it says nothing."""
     bands: tuple[Band, ...]
     has_color_table: bool
+    has_impossible_nodata: bool
+    """The file names a nodata value that no cell can hold: the bands have none."""
     has_alpha: bool
     has_mask: bool
     """A mask of valid pixels stored beside the bands."""
@@ -120,6 +123,7 @@ def _described(
         crs_wkt=wkt or None,
         bands=bands_of(info),
         has_color_table=any(band.color_table for band in info.bands),
+        has_impossible_nodata=has_impossible_nodata(info),
         has_alpha=any(band.color_interpretation == "Alpha" for band in info.bands),
         has_mask=any(
             "PER_DATASET" in band.mask.flags and "ALPHA" not in band.mask.flags
@@ -128,7 +132,7 @@ def _described(
         has_units=any(band.unit or band.scale or band.offset for band in info.bands),
         uncompressed_bytes=uncompressed_bytes(info),
         block_rows=max(band.block[1] for band in info.bands),
-        notes=notes,
+        notes=(*notes, *nodata_notes(info.bands, about)),
     )
 
 
@@ -139,20 +143,11 @@ def bands_of(info: DatasetInfo) -> tuple[Band, ...]:
             number=band.number,
             name=band.description or None,
             data_type=band.data_type,
-            nodata=_nodata_text(band),
+            nodata=nodata_text(band),
             color_interpretation=band.color_interpretation,
         )
         for band in info.bands
     )
-
-
-def _nodata_text(band: GdalBand) -> str | None:
-    value = band.nodata
-    if value is None:
-        return None
-    if isinstance(value, float) and "Float" not in band.data_type and value.is_integer():
-        return str(int(value))
-    return value.lower() if isinstance(value, str) else str(value)
 
 
 def _geotransform(info: DatasetInfo, about: str) -> GeoTransform:
