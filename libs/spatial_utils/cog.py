@@ -82,7 +82,9 @@ def write_cog(
         tempfile.TemporaryDirectory(prefix="cog-", dir=work_dir) as folder,
     ):
         made = Path(folder).resolve() / "made.tif"
-        opened = dataset_name(file, info.driver, info.subdataset) if info.subdataset else str(file)
+        opened = str(file)
+        if info.subdataset:
+            opened = dataset_name(file, info.driver, info.subdataset, about)
         if options.reprojects:
             warped = made.with_name("warped.tif")
             arguments = warp_arguments(info, options, opened, str(warped), gdal.workers)

@@ -19,7 +19,11 @@ from libs.spatial_utils.raster_limits import (
 from libs.spatial_utils.raster_netcdf import is_hdf5, require_whole_netcdf
 from libs.spatial_utils.raster_nodata import has_impossible_nodata, nodata_notes, nodata_text
 from libs.spatial_utils.raster_staging import staged
-from libs.spatial_utils.raster_subdatasets import choose_subdataset, dataset_name
+from libs.spatial_utils.raster_subdatasets import (
+    choose_subdataset,
+    dataset_name,
+    require_mask_in_reach,
+)
 
 PIXEL_COORDINATES = (0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 """A geotransform that says no more than columns and rows do: programs write it for none."""
@@ -85,9 +89,11 @@ def inspect_raster(
             layer,
             about=about,
             open_one=lambda name: gdal.info(
-                dataset_name(file, driver, name), driver, work_dir=work_dir, about=about
+                dataset_name(file, driver, name, about), driver, work_dir=work_dir, about=about
             ),
         )
+    if driver == "GTiff" and choice.name is not None:
+        require_mask_in_reach(path, choice.name, about)
     info = choice.info
     if not info.bands:
         raise UnreadableFileError(about, "it has no bands.", "Submit a raster with pixels.")

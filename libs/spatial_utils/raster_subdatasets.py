@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from libs.errors import InputError
+from libs.spatial_utils.errors import UnreadableFileError
 from libs.spatial_utils.gdal_info import DatasetInfo, items_of
+from libs.spatial_utils.raster_tiff import has_mask
 
 MAX_LOOKED_AT = 64
 """As many subdatasets are opened to find those that lie on a map."""
+_FIRST_PAGE = "1"
 
 
 @dataclass(frozen=True)
@@ -23,9 +26,27 @@ class Choice:
     notes: tuple[str, ...] = ()
 
 
-def dataset_name(file: Path, driver: str, name: str) -> str:
+def dataset_name(file: Path, driver: str, name: str, about: str) -> str:
     """What GDAL opens for a part of a file. `name` is one that GDAL itself listed."""
-    return f'NETCDF:"{file}":{name}' if driver == "netCDF" else f"GTIFF_DIR:{name}:{file}"
+    if driver == "netCDF":
+        return f'NETCDF:"{file}":{name}'
+    if name == _FIRST_PAGE and has_mask(file, 1, about):
+        return str(file)  # a page that is opened by its number comes without its mask
+    return f"GTIFF_DIR:{name}:{file}"
+
+
+def require_mask_in_reach(path: Path, page: str, about: str) -> None:
+    """Check that GDAL shows all of a TIFF's page.
+
+    Raises:
+        UnreadableFileError: the page has a mask, and is not the first.
+    """
+    if page != _FIRST_PAGE and has_mask(path, int(page), about):
+        raise UnreadableFileError(
+            about,
+            f"its page {page} has a mask, which GDAL reads with the first page of a file only.",
+            f"Write page {page} and its mask into a file of their own, and submit that.",
+        )
 
 
 def choose_subdataset(
