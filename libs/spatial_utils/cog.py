@@ -22,6 +22,7 @@ from libs.spatial_utils.gdal_cli import GDAL, local_path
 from libs.spatial_utils.gdal_info import DatasetInfo
 from libs.spatial_utils.raster_geometry import GeoTransform
 from libs.spatial_utils.raster_info import RasterInfo, bands_of
+from libs.spatial_utils.raster_seams import Outlook, outlook, require_kept, told_as_torn
 from libs.spatial_utils.raster_staging import staged
 from libs.spatial_utils.raster_subdatasets import dataset_name
 
@@ -60,7 +61,7 @@ def write_cog(
 
     Pixels, data types, nodata, band names, palettes, scales and masks are kept. `target` appears
     whole or not at all. Returns what a reader must know: a mask or a nodata value that the source
-    had not.
+    had not, what a reprojection did to the cells.
 
     Raises:
         InputError: the pixels cannot all be read, or not be reprojected without loss.
@@ -85,15 +86,32 @@ def write_cog(
         opened = str(file)
         if info.subdataset:
             opened = dataset_name(file, info.driver, info.subdataset, about)
+        notes = _notes(info, options)
         if options.reprojects:
-            warped = made.with_name("warped.tif")
-            arguments = warp_arguments(info, options, opened, str(warped), gdal.workers)
-            run("gdalwarp", arguments)
+            warped, target_crs = made.with_name("warped.tif"), options.target_crs or ""
+            expected = outlook(info, info.crs_wkt or options.source_crs or "", target_crs)
+            to_360 = expected is not None and expected.crosses_antimeridian
+            arguments = warp_arguments(
+                info, options, opened, str(warped), gdal.workers, degrees_to_360=to_360
+            )
+            with told_as_torn(expected, target_crs, about):
+                run("gdalwarp", arguments)
+            notes += _what_became_of_cells(gdal, expected, warped, target_crs, about)
             opened = str(warped)
         arguments = copy_arguments(info, options, opened, str(made), gdal.workers)
         run("gdal_translate", arguments)
         made.replace(end)
-    return _notes(info, options)
+    return notes
+
+
+def _what_became_of_cells(
+    gdal: GDAL, expected: Outlook | None, warped: Path, target_crs: str, about: str
+) -> tuple[str, ...]:
+    if expected is None:
+        return ()
+    made = gdal.info(warped, "GTiff", work_dir=warped.parent, about=about)
+    transform = GeoTransform.from_gdal(made.geotransform or (), about)
+    return require_kept(expected, transform, made.size, target_crs=target_crs, about=about)
 
 
 def _cache_mb(gdal: GDAL, info: RasterInfo, options: CogOptions) -> int:

@@ -87,10 +87,18 @@ def adds_mask(info: RasterInfo) -> bool:
 
 
 def warp_arguments(
-    info: RasterInfo, options: CogOptions, source: str, target: str, threads: int
+    info: RasterInfo,
+    options: CogOptions,
+    source: str,
+    target: str,
+    threads: int,
+    *,
+    degrees_to_360: bool = False,
 ) -> list[str]:
     """`gdalwarp`'s arguments: into a plain GeoTIFF, with an alpha band where a mask is to come."""
     arguments = ["-q", "-if", info.driver, "-of", "GTiff"]
+    if degrees_to_360:
+        arguments += ["--config", "CENTER_LONG", "180"]
     if info.crs_wkt is None and options.source_crs is not None:
         arguments += ["-s_srs", options.source_crs]
     arguments += ["-t_srs", options.target_crs or ""]
