@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import math
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from libs.models import Bounds, Frozen, RasterShape
@@ -16,13 +17,21 @@ from libs.spatial_utils.cog_commands import (
     adds_mask,
     copy_arguments,
     require_exact_warp,
+    selection_arguments,
     warp_arguments,
 )
-from libs.spatial_utils.gdal_cli import GDAL, local_path
+from libs.spatial_utils.cog_overviews import (
+    are_rounded,
+    level_arguments,
+    level_sizes,
+    overview_notes,
+    show_levels,
+)
+from libs.spatial_utils.gdal_cli import GDAL, GDALOutput, local_path
 from libs.spatial_utils.gdal_info import DatasetInfo
 from libs.spatial_utils.raster_geometry import GeoTransform
 from libs.spatial_utils.raster_info import RasterInfo, bands_of
-from libs.spatial_utils.raster_seams import Outlook, outlook, require_kept, told_as_torn
+from libs.spatial_utils.raster_seams import outlook, require_kept, told_as_torn
 from libs.spatial_utils.raster_staging import staged
 from libs.spatial_utils.raster_subdatasets import dataset_name
 
@@ -86,32 +95,64 @@ def write_cog(
         opened = str(file)
         if info.subdataset:
             opened = dataset_name(file, info.driver, info.subdataset, about)
-        notes = _notes(info, options)
+        size, notes = (info.width, info.height), _notes(info, options)
         if options.reprojects:
-            warped, target_crs = made.with_name("warped.tif"), options.target_crs or ""
-            expected = outlook(info, info.crs_wkt or options.source_crs or "", target_crs)
-            to_360 = expected is not None and expected.crosses_antimeridian
-            arguments = warp_arguments(
-                info, options, opened, str(warped), gdal.workers, degrees_to_360=to_360
-            )
-            with told_as_torn(expected, target_crs, about):
-                run("gdalwarp", arguments)
-            notes += _what_became_of_cells(gdal, expected, warped, target_crs, about)
-            opened = str(warped)
-        arguments = copy_arguments(info, options, opened, str(made), gdal.workers)
+            warped = made.with_name("warped.tif")
+            size, more = _warp(gdal, run, info, options, opened, warped, about)
+            opened, notes = str(warped), notes + more
+        levels = level_sizes(*size, options.blocksize)
+        has_own = bool(levels) and are_rounded(info, options.overview_resampling)
+        if has_own:
+            opened = _vrt_with_levels(run, info, options, opened, levels, made.parent)
+        arguments = copy_arguments(info, options, opened, str(made), gdal.workers, from_vrt=has_own)
         run("gdal_translate", arguments)
         made.replace(end)
-    return notes
+    return notes + (overview_notes(info, options.overview_resampling) if levels else ())
 
 
-def _what_became_of_cells(
-    gdal: GDAL, expected: Outlook | None, warped: Path, target_crs: str, about: str
-) -> tuple[str, ...]:
-    if expected is None:
-        return ()
+def _warp(
+    gdal: GDAL,
+    run: Callable[..., GDALOutput],
+    info: RasterInfo,
+    options: CogOptions,
+    opened: str,
+    warped: Path,
+    about: str,
+) -> tuple[tuple[int, int], tuple[str, ...]]:
+    """Reproject into a plain GeoTIFF; returns its size, and what a reader must know."""
+    target_crs = options.target_crs or ""
+    expected = outlook(info, info.crs_wkt or options.source_crs or "", target_crs)
+    to_360 = expected is not None and expected.crosses_antimeridian
+    arguments = warp_arguments(
+        info, options, opened, str(warped), gdal.workers, degrees_to_360=to_360
+    )
+    with told_as_torn(expected, target_crs, about):
+        run("gdalwarp", arguments)
     made = gdal.info(warped, "GTiff", work_dir=warped.parent, about=about)
+    if expected is None:
+        return made.size, ()
     transform = GeoTransform.from_gdal(made.geotransform or (), about)
-    return require_kept(expected, transform, made.size, target_crs=target_crs, about=about)
+    notes = require_kept(expected, transform, made.size, target_crs=target_crs, about=about)
+    return made.size, notes
+
+
+def _vrt_with_levels(
+    run: Callable[..., GDALOutput],
+    info: RasterInfo,
+    options: CogOptions,
+    opened: str,
+    levels: list[tuple[int, int]],
+    folder: Path,
+) -> str:
+    """Make each overview by itself; returns a VRT that shows them with the raster."""
+    files = [folder / f"level-{number}.tif" for number in range(len(levels))]
+    selection = selection_arguments(info, options)
+    for size, file in zip(levels, files, strict=True):
+        run("gdal_translate", ["-q", *selection, *level_arguments(info, size), opened, str(file)])
+    vrt = folder / "made.vrt"
+    run("gdal_translate", ["-q", "-of", "VRT", *selection, opened, str(vrt)])
+    show_levels(vrt, files)
+    return str(vrt)
 
 
 def _cache_mb(gdal: GDAL, info: RasterInfo, options: CogOptions) -> int:

@@ -122,11 +122,9 @@ def warp_arguments(
     return [*arguments, source, target]
 
 
-def copy_arguments(
-    info: RasterInfo, options: CogOptions, source: str, target: str, threads: int
-) -> list[str]:
-    """`gdal_translate`'s arguments: from the source, or from what `gdalwarp` left, into the COG."""
-    arguments = ["-q", "-of", "COG"]
+def selection_arguments(info: RasterInfo, options: CogOptions) -> list[str]:
+    """`gdal_translate`'s arguments: what it takes of the source, or of what `gdalwarp` left."""
+    arguments: list[str] = []
     if options.reprojects:
         arguments += ["-if", "GTiff"]
         if adds_mask(info):
@@ -141,11 +139,26 @@ def copy_arguments(
             arguments += ["-a_srs", options.source_crs]
         if info.has_impossible_nodata and not info.has_nodata:
             arguments += ["-a_nodata", "none"]
+    return arguments
+
+
+def copy_arguments(
+    info: RasterInfo,
+    options: CogOptions,
+    source: str,
+    target: str,
+    threads: int,
+    *,
+    from_vrt: bool = False,
+) -> list[str]:
+    """`gdal_translate`'s arguments: into the COG, with the overviews that a VRT of ours names."""
+    arguments = ["-q", "-of", "COG"]
+    arguments += ["-if", "VRT"] if from_vrt else selection_arguments(info, options)
     for option in (
         *compression_options(info, options.compression),
         f"BLOCKSIZE={options.blocksize}",
         # A file's own overviews may show anything: they are made anew from its pixels.
-        "OVERVIEWS=IGNORE_EXISTING",
+        f"OVERVIEWS={'AUTO' if from_vrt else 'IGNORE_EXISTING'}",
         f"OVERVIEW_RESAMPLING={overview_resampling(info, options.overview_resampling).upper()}",
         f"NUM_THREADS={threads}",
         "BIGTIFF=IF_SAFER",
