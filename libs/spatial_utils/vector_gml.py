@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
+from libs.spatial_utils.vector_gml_crs import SrsNames
 from libs.spatial_utils.vector_wire import FileProblemError
 
 _MEMBERS = frozenset({"featureMember", "featureMembers", "member"})
@@ -19,6 +21,7 @@ _GEOMETRIES = frozenset(
     for multi in ("", "Multi")
     for kind in ("Point", "LineString", "Polygon", "Curve", "Surface", "Geometry", "Solid")
 ) | {"CompositeCurve", "CompositeSurface", "OrientableCurve", "PolyhedralSurface", "Tin"}
+_BOXES = frozenset({"Envelope", "Box"})
 _KINDS = rb"(?:Multi)?(?:Point|LineString|Polygon|Curve|Surface|Geometry|Solid)"
 _COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
 _PROPERTY_TYPE = re.compile(rb"(?<=[\"'])([\w.-]*:?)" + _KINDS + rb"PropertyType(?=[\"'])")
@@ -29,34 +32,55 @@ SEPARATOR = " "
 """Between the namespace and the name of an element, as expat is to give them."""
 
 
-class GeometryCounter:
-    """Takes expat's calls; raises `FileProblemError` at the first feature with two geometries."""
+class GeometryWatch:
+    """Takes expat's calls; raises `FileProblemError` at the first feature with two geometries.
+
+    Tells `srs_names` of every geometry.
+    """
 
     def __init__(self) -> None:
+        self.srs_names = SrsNames()
         self._path: list[str] = []
         self._feature_depth: int | None = None
+        self._geometry_depth: int | None = None
         self._properties: list[str] = []
 
-    def start(self, name: str, _attributes: object) -> None:
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
         """An element begins."""
         namespace, _, local = name.rpartition(SEPARATOR)
-        depth, feature = len(self._path), self._feature_depth
-        if feature is None and self._path and self._path[-1] in _MEMBERS:
-            self._feature_depth, self._properties = depth, []
-        elif (
-            feature is not None
-            and depth == feature + 2
-            and "/gml" in namespace
-            and local in _GEOMETRIES
-        ):
-            self._count(self._path[-1])
+        if self._geometry_depth is not None:
+            if "srsName" in attributes:
+                self.srs_names.part_says(attributes["srsName"])
+        elif "/gml" in namespace:
+            self._look_at_gml(local, attributes.get("srsName"))
+        if self._feature_depth is None and self._path and self._path[-1] in _MEMBERS:
+            self._feature_depth, self._properties = len(self._path), []
+            self.srs_names.feature_says(None)
         self._path.append(local)
 
     def end(self, _name: str) -> None:
         """An element ends."""
         self._path.pop()
-        if len(self._path) == self._feature_depth:
+        depth = len(self._path)
+        if depth == self._geometry_depth:
+            self._geometry_depth = None
+            feature = self._feature_depth
+            self.srs_names.geometry_ends("" if feature is None else self._path[feature])
+        elif depth == self._feature_depth:
             self._feature_depth = None
+
+    def _look_at_gml(self, local: str, srs_name: str | None) -> None:
+        depth, feature = len(self._path), self._feature_depth
+        if local in _GEOMETRIES:
+            if feature is not None and depth == feature + 2:
+                self._count(self._path[-1])
+            self._geometry_depth = depth
+            self.srs_names.geometry_begins(srs_name)
+        elif srs_name is not None and local in _BOXES and self._path[-1:] == ["boundedBy"]:
+            if feature is None:
+                self.srs_names.collection_says(srs_name)
+            elif depth == feature + 2:
+                self.srs_names.feature_says(srs_name)
 
     def _count(self, geometry_property: str) -> None:
         if geometry_property not in self._properties:

@@ -19,7 +19,7 @@ from libs.spatial_utils.vector_gdal import GdalMessages, gdal_batches, gdal_laye
 from libs.spatial_utils.vector_layer import OpenLayer
 from libs.spatial_utils.vector_prescan import Prescan, prescan
 from libs.spatial_utils.vector_wire import FileProblemError, Request
-from libs.spatial_utils.vector_xml import look_at_xml
+from libs.spatial_utils.vector_xml import XmlLook, look_at_xml
 
 _NO_FID_COLUMN = "OGC_FID"
 """What pyogrio calls the feature ids of a layer that has no column for them."""
@@ -33,6 +33,7 @@ def open_ogr(request: Request) -> Iterator[OpenLayer]:
     with messages.gathered(), ExitStack() as stack:
         seen = _seen_before_gdal(request)
         choice = _choose_layer(request, reading, messages)
+        crs, crs_notes = _crs_of_gml(seen, choice.name, messages)
         known = prescan(request, reading, choice.name, messages)
         meta, reader = stack.enter_context(
             gdal_layer(request.path, messages, {**known.arguments, "layer": choice.name})
@@ -42,7 +43,7 @@ def open_ogr(request: Request) -> Iterator[OpenLayer]:
         yield OpenLayer(
             name=choice.name or Path(request.path).stem,
             layers=choice.layers,
-            crs=meta["crs"],
+            crs=crs or meta["crs"],
             geometry_type=meta["geometry_type"],
             geometry_name=meta["geometry_name"] or None,
             geometry_index=plan.geometry_index,
@@ -54,8 +55,9 @@ def open_ogr(request: Request) -> Iterator[OpenLayer]:
             batches=_converted(plan, batches, known),
             notes=(
                 *_unread_prj(request, meta["crs"]),
-                *seen,
+                *seen.notes,
                 *choice.notes,
+                *crs_notes,
                 *known.notes,
                 *plan.notes,
             ),
@@ -63,11 +65,21 @@ def open_ogr(request: Request) -> Iterator[OpenLayer]:
         )
 
 
-def _seen_before_gdal(request: Request) -> tuple[str, ...]:
+def _seen_before_gdal(request: Request) -> XmlLook:
     """XML is looked at first: GDAL's parsers are silent about much, or speak in riddles."""
     if request.format not in ("GML", "KML"):
-        return ()
+        return XmlLook()
     return look_at_xml(request.path, is_gml=request.format == "GML")
+
+
+def _crs_of_gml(
+    seen: XmlLook, layer: str | None, messages: GdalMessages
+) -> tuple[str | None, tuple[str, ...]]:
+    """What geometries say that GDAL makes nothing of; None: nothing beyond what GDAL says."""
+    if seen.srs_names is None:
+        return None, ()
+    with messages.translated():
+        return seen.srs_names.of_layer(layer)
 
 
 def _unread_prj(request: Request, crs: str | None) -> tuple[str, ...]:

@@ -5,10 +5,13 @@ What GDAL makes of a GML file's geometries is `vector_gml`'s business.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from xml.parsers import expat
 
-from libs.spatial_utils.vector_gml import SEPARATOR, GeometryCounter
+from libs.spatial_utils.vector_gml import SEPARATOR, GeometryWatch
+from libs.spatial_utils.vector_gml_crs import SrsNames
 from libs.spatial_utils.vector_wire import FileProblemError
 
 _CHUNK_BYTES = 2**16
@@ -16,15 +19,25 @@ _MOST_LEVELS = 1000
 _KML_FEATURES = frozenset({"Placemark", "GroundOverlay", "ScreenOverlay", "PhotoOverlay"})
 
 
-def look_at_xml(path: str, *, is_gml: bool) -> tuple[str, ...]:
-    """Notes on what is left aside; raises `FileProblemError` for XML that is not whole.
+@dataclass(frozen=True)
+class XmlLook:
+    """What was seen."""
+
+    notes: tuple[str, ...] = ()
+    """On what is left aside."""
+    srs_names: SrsNames | None = None
+    """Of GML."""
+
+
+def look_at_xml(path: str, *, is_gml: bool) -> XmlLook:
+    """Raises `FileProblemError` for XML that is not whole.
 
     Or has a document type: that defines entities, and GDAL leaves out what one stands for, or all
     the rest of a file whose entities grow too large, without a word. No schema of GML or KML asks
     for one. Of a file that ends too early GDAL takes what is there. Of GML, also features with two
     geometries; of KML, one that has nothing but links to others.
     """
-    elements = _Elements(GeometryCounter() if is_gml else None)
+    elements = _Elements(GeometryWatch() if is_gml else None)
     parser = expat.ParserCreate(namespace_separator=SEPARATOR)
     parser.StartElementHandler = elements.start
     parser.EndElementHandler = elements.end
@@ -39,26 +52,28 @@ def look_at_xml(path: str, *, is_gml: bool) -> tuple[str, ...]:
         raise FileProblemError(
             f"it is not whole XML: {error}.", "Export the file anew, in UTF-8."
         ) from error
-    return () if is_gml else elements.links_of_kml()
+    if elements.gml is not None:
+        return XmlLook(srs_names=elements.gml.srs_names)
+    return XmlLook(notes=elements.links_of_kml())
 
 
 class _Elements:
     """Takes expat's calls."""
 
-    def __init__(self, geometries: GeometryCounter | None) -> None:
-        self._geometries = geometries
+    def __init__(self, gml: GeometryWatch | None) -> None:
+        self.gml = gml
         self._depth = 0
         self._links = self._features = 0
 
-    def start(self, name: str, attributes: object) -> None:
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
         self._depth += 1
         if self._depth > _MOST_LEVELS:
             raise FileProblemError(
                 f"its elements are nested deeper than {_MOST_LEVELS} levels.",
                 "Export it with fewer folders in folders.",
             )
-        if self._geometries is not None:
-            self._geometries.start(name, attributes)
+        if self.gml is not None:
+            self.gml.start(name, attributes)
             return
         local = name.rpartition(SEPARATOR)[2]
         self._links += local == "NetworkLink"
@@ -66,8 +81,8 @@ class _Elements:
 
     def end(self, name: str) -> None:
         self._depth -= 1
-        if self._geometries is not None:
-            self._geometries.end(name)
+        if self.gml is not None:
+            self.gml.end(name)
 
     def links_of_kml(self) -> tuple[str, ...]:
         """A note on what was not fetched."""

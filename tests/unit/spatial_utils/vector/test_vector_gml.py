@@ -1,0 +1,152 @@
+"""What GDAL alone would lose of a GML file, or put in another place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import shapely
+
+from libs.errors import InputError
+
+HEAD = (
+    '<?xml version="1.0"?><c:FC xmlns:c="http://x" xmlns:gml="http://www.opengis.net/gml/3.2" '
+    'xmlns:xlink="http://www.w3.org/1999/xlink">'
+)
+BOX = (
+    "<gml:boundedBy><gml:Envelope {}><gml:lowerCorner>0 0</gml:lowerCorner>"
+    "<gml:upperCorner>1 1</gml:upperCorner></gml:Envelope></gml:boundedBy>"
+)
+URN, URL = "urn:ogc:def:crs:EPSG::", "http://www.opengis.net/def/crs/EPSG/0/"
+XML, SHORT = "http://www.opengis.net/gml/srs/epsg.xml#", "EPSG:"
+
+
+def srs(name: str | None) -> str:
+    return f'srsName="{name}"' if name else ""
+
+
+def point(name: str | None, pos: str = "48 11") -> str:
+    return f"<gml:Point {srs(name)}><gml:pos>{pos}</gml:pos></gml:Point>"
+
+
+def surface(outer: str | None, inner: str | None) -> str:
+    return (
+        f"<gml:MultiSurface {srs(outer)}><gml:surfaceMember><gml:Polygon {srs(inner)}>"
+        "<gml:exterior><gml:LinearRing><gml:posList>1 2 1 3 2 3 1 2</gml:posList>"
+        "</gml:LinearRing></gml:exterior></gml:Polygon></gml:surfaceMember></gml:MultiSurface>"
+    )
+
+
+def member(geometry: str, body: str = "", kind: str = "f") -> str:
+    return (
+        f"<gml:featureMember><c:{kind}>{body}<c:g>{geometry}</c:g></c:{kind}></gml:featureMember>"
+    )
+
+
+def gml(tmp_path: Path, *members: str, before: str = "") -> Path:
+    path = tmp_path / "a.gml"
+    path.write_text(f"{HEAD}{before}{''.join(members)}</c:FC>", "utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (f"{URN}25832", f"{URN}25833"),
+        ("EPSG:25832", "urn:adv:crs:ETRS89_UTM33"),
+        (f"{URN}4326", f"{URN}4258"),
+        ("urn:ogc:def:crs:OGC:1.3:CRS84", f"{URN}4326"),
+    ],
+)
+def test_geometries_in_different_systems_are_an_error(
+    first: str, second: str, tmp_path: Path, read: Any
+) -> None:
+    path = gml(tmp_path, member(point(first)), member(point(second)))
+    with pytest.raises(InputError, match=rf"different reference systems: '{first}', '{second}'"):
+        read(path, "GML")
+
+
+def test_parts_in_other_systems_than_their_whole_are_an_error(tmp_path: Path, read: Any) -> None:
+    with pytest.raises(InputError, match="different reference systems"):
+        read(gml(tmp_path, member(surface("EPSG:4326", "EPSG:25832"))), "GML")
+
+
+@pytest.mark.parametrize("other", [f"{SHORT}25832", f"{URL}25832", f"{XML}25832"])
+def test_forms_of_one_name_are_one_system(other: str, tmp_path: Path, read: Any) -> None:
+    path = gml(tmp_path, member(point(f"{URN}25832", "5 6")), member(point(other, "5 6")))
+    got = read(path, "GML")
+    assert got.geometries == [shapely.Point(5, 6)] * 2
+    assert got.info.crs_wkt == "EPSG:25832"
+
+
+def test_forms_of_one_name_whose_axes_agree_are_one_system(tmp_path: Path, read: Any) -> None:
+    path = gml(tmp_path, member(point(f"{URN}4326")), member(point(f"{URL}4326")))
+    got = read(path, "GML")
+    assert got.geometries == [shapely.Point(11, 48)] * 2
+    assert got.info.crs_wkt == "EPSG:4326"
+
+
+@pytest.mark.parametrize("other", [f"{SHORT}4326", f"{XML}4326"])
+def test_forms_whose_axes_differ_are_an_error(other: str, tmp_path: Path, read: Any) -> None:
+    path = gml(tmp_path, member(point(f"{URN}4326")), member(point(other)))
+    with pytest.raises(InputError, match="which axis comes first"):
+        read(path, "GML")
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_geometry_without_a_name_has_that_of_the_others_only_if_no_axis_turns(
+    before: bool, tmp_path: Path, read: Any
+) -> None:
+    def mixed(name: str) -> Path:
+        members = [member(point(name)), member(point(None))]
+        return gml(tmp_path, *(members[::-1] if before else members))
+
+    got = read(mixed(f"{URN}25832"), "GML")
+    assert got.info.crs_wkt == "EPSG:25832"
+    assert got.geometries == [shapely.Point(48, 11)] * 2
+    assert any("without a srsName" in note for note in got.info.notes)
+    with pytest.raises(InputError, match="not every geometry"):
+        read(mixed(f"{URN}4326"), "GML")
+
+
+@pytest.mark.parametrize(
+    "box", [f"{SHORT}25832", f"{URN}5555", "urn:ogc:def:crs,crs:EPSG::25832,crs:EPSG::5783"]
+)
+def test_a_box_in_another_form_changes_nothing(box: str, tmp_path: Path, read: Any) -> None:
+    inside = member(point(f"{URN}25832"), BOX.format(srs(box)))
+    got = read(gml(tmp_path, inside, before=BOX.format(srs(box))), "GML")
+    assert got.geometries == [shapely.Point(48, 11)]
+    assert got.info.crs_wkt == "EPSG:25832"
+
+
+def test_the_box_of_the_file_counts_for_geometries_without_a_name(
+    tmp_path: Path, read: Any
+) -> None:
+    got = read(gml(tmp_path, member(point(None)), before=BOX.format(srs(f"{URN}4326"))), "GML")
+    assert got.geometries == [shapely.Point(11, 48)]
+    assert got.info.crs_wkt == "EPSG:4326"
+
+
+def test_a_name_where_gdal_does_not_look_counts_too(tmp_path: Path, read: Any) -> None:
+    assert read(gml(tmp_path, member(surface(None, "EPSG:25832"))), "GML").info.crs_wkt == (
+        "EPSG:25832"
+    )
+    boxed = member(point(None), BOX.format(srs("EPSG:25832")))
+    assert read(gml(tmp_path, boxed), "GML").info.crs_wkt == "EPSG:25832"
+    with pytest.raises(InputError, match="outermost element"):
+        read(gml(tmp_path, member(surface(None, f"{URN}4326"))), "GML")
+    boxed = member(point(None), BOX.format(srs(f"{URN}4326")))
+    with pytest.raises(InputError, match="outermost element"):
+        read(gml(tmp_path, boxed), "GML")
+
+
+def test_another_layer_may_be_in_another_system(tmp_path: Path, read: Any) -> None:
+    path = gml(tmp_path, member(point(f"{URN}25832")), member(point(f"{URN}4326"), kind="other"))
+    assert read(path, "GML", "f").info.crs_wkt == "EPSG:25832"
+    assert read(path, "GML", "other").geometries == [shapely.Point(11, 48)]
+
+
+def test_a_file_that_says_no_system_still_says_none(tmp_path: Path, read: Any) -> None:
+    assert read(gml(tmp_path, member(point(None))), "GML").info.crs_wkt is None
+    assert read(gml(tmp_path, member(point("#own"))), "GML").info.crs_wkt is None
