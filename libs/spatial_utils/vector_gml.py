@@ -47,11 +47,13 @@ class GeometryWatch:
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         """An element begins."""
-        namespace, _, local = name.rpartition(SEPARATOR)
-        if self._geometry_depth is not None:
-            if "srsName" in attributes:
+        if self._geometry_depth is not None:  # most elements: nothing else matters in there
+            if attributes and "srsName" in attributes:
                 self.srs_names.part_says(attributes["srsName"])
-        elif "/gml" in namespace:
+            self._path.append(name)
+            return
+        namespace, _, local = name.rpartition(SEPARATOR)
+        if "/gml" in namespace:
             self._look_at_gml(local, attributes.get("srsName"))
         if self._feature_depth is None and self._path and self._path[-1] in _MEMBERS:
             self._feature_depth, self._properties = len(self._path), []

@@ -8,7 +8,6 @@ same, axes included, is asked of GDAL itself, with a point.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.sax.saxutils import quoteattr

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyogrio
 
 from libs.spatial_utils import vector_shapefile
+from libs.spatial_utils.vector_csv import look_at_rows
 from libs.spatial_utils.vector_drivers import KML_UNSET, WKT_COLUMNS, XY_COLUMNS, Reading
 from libs.spatial_utils.vector_encoding import shapefile_encoding
 from libs.spatial_utils.vector_gdal import GdalMessages, gdal_batches, gdal_layer
@@ -113,6 +114,7 @@ def _csv(request: Request, known: Prescan) -> Prescan:
     refuse_cut_table(request.path)
     known = _csv_types(request, known)
     names = [str(name) for name in pyogrio.read_info(request.path)["fields"]]
+    known = replace(known, notes=(*known.notes, *look_at_rows(request.path, names)))
     by_lower = {name.lower(): name for name in reversed(names)}
     wkt = next((by_lower[name] for name in WKT_COLUMNS if name in by_lower), None)
     if wkt is not None:

@@ -154,3 +154,56 @@ def test_curves_and_surfaces_come_through(tmp_path: Path, read: Any) -> None:
     end = read(csv(tmp_path, text), "CSV").end
     assert end.geometry_types == ("CircularString", "PolyhedralSurface Z", "TIN Z", "Triangle")
     assert end.rows_with_curves == 1
+
+
+LATE = "".join(f'{i},{i},"a, ""b""\n{i}"\n' for i in range(150_000))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("x,y,a\n1,2,foo, bar\n3,4,b\n", r"row 1 after .* 4 fields, .* has 3: ' bar'"),
+        ("x,y,a\n\n1,2,b\n3,4,ä,ö", "row 2 after .*: 'ö'"),
+        ("x;y;a\r\n1;2;b;c\r\n", "row 1 after .*: 'c'"),
+        ('x,y,a\n1,2,5" pipe\n1,2,6" pipe,late\n', "row 2 after .*: 'late'"),
+        (f'x,y,a\n{LATE}1,2,"b",c\n', "row 150001 after .*: 'c'"),
+        (f'x,y,a\n{LATE}1,2,"b",,c', "row 150001 after .*: 'c'"),
+    ],
+)
+def test_a_field_beyond_the_header_is_an_error(
+    text: str, told: str, tmp_path: Path, read: Any
+) -> None:
+    with pytest.raises(InputError, match=told):
+        read(csv(tmp_path, text), "CSV")
+
+
+def test_empty_fields_beyond_the_header_are_nothing(tmp_path: Path, read: Any) -> None:
+    got = read(csv(tmp_path, "x,y,a\n1,2,b,\n1,2,c,, \n"), "CSV")
+    assert got.column("a") == ["b", "c"]
+    assert got.info.notes == ()
+
+
+def test_rows_with_fewer_fields_are_counted(tmp_path: Path, read: Any) -> None:
+    got = read(csv(tmp_path, f'x,y,a\n1,2\n\n{LATE}\n"1",2\n3,4,"z"'), "CSV")
+    assert got.column("a")[0] is None
+    assert got.column("a")[-2:] == [None, "z"]
+    assert got.info.notes == (
+        "2 row(s) have fewer fields than the header: the missing ones are null.",
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'x,y,"a, b"\n1,2,"c, d"\n',
+        'x,y,a\n1,2,""""\n1,2,""\n1,2,"""c"", d"\n',
+        'x,y,a\r\n1,2,"c\r\nd, e"\r\n',
+        "x;y;a\n1;2;b, c\n",
+        "x,y,a;b;c\n1,2,d;e;f;g\n",
+        "x\ty\ta\n1\t2\tb, c\n",
+    ],
+)
+def test_separators_within_a_field_are_no_fields(text: str, tmp_path: Path, read: Any) -> None:
+    got = read(csv(tmp_path, text), "CSV")
+    assert got.geometries[0] == shapely.Point(1, 2)
+    assert not any("fields" in note for note in got.info.notes)
