@@ -100,6 +100,13 @@ KML_UNSET = {
 """The columns that the KML driver always adds, with what stands there when the file says nothing:
 one that has nothing else in it is not a column of the file."""
 
+GML_BOX_ATTRIBUTES = frozenset(
+    f"{box}_{attribute}"
+    for box in ("Envelope", "Box", "EnvelopeWithTimePeriod")
+    for attribute in ("srsName", "srsDimension", "axisLabels", "uomLabels")
+)
+"""Columns that the GML driver makes of how a feature's box is written: not the file's own."""
+
 LOSSES = (
     "Invalid content",
     "Invalid value type found",
@@ -123,6 +130,7 @@ GDAL_CHILD_OPTIONS = {
     "OGR_CSV_MAX_LINE_SIZE": str(256 * 2**20),
     "OGR_GPKG_NUM_THREADS": "2",
     "GML_EXPOSE_GML_ID": "YES",
+    "GML_ATTRIBUTES_TO_OGR_FIELDS": "YES",
     "SHAPE_RESTORE_SHX": "NO",
     "OGR_GEOMETRY_ACCEPT_UNCLOSED_RING": "NO",
 }

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from libs.spatial_utils.vector_gml_attributes import Attributes
 from libs.spatial_utils.vector_gml_crs import SrsNames
 from libs.spatial_utils.vector_wire import FileProblemError
 
@@ -32,14 +33,15 @@ SEPARATOR = " "
 """Between the namespace and the name of an element, as expat is to give them."""
 
 
-class GeometryWatch:
+class GmlWatch:
     """Takes expat's calls; raises `FileProblemError` at the first feature with two geometries.
 
-    Tells `srs_names` of every geometry.
+    Tells `srs_names` of every geometry, and `attributes` of every attribute that may be data.
     """
 
     def __init__(self) -> None:
         self.srs_names = SrsNames()
+        self.attributes = Attributes()
         self._path: list[str] = []
         self._feature_depth: int | None = None
         self._geometry_depth: int | None = None
@@ -59,6 +61,9 @@ class GeometryWatch:
             self._feature_depth, self._properties = len(self._path), []
             self.srs_names.feature_says(None)
         self._path.append(local)
+        if attributes and self._feature_depth is not None and self._geometry_depth is None:
+            is_feature = len(self._path) == self._feature_depth + 1
+            self.attributes.see(self._path[self._feature_depth], local, attributes, is_feature)
 
     def end(self, _name: str) -> None:
         """An element ends."""

@@ -58,6 +58,7 @@ def open_ogr(request: Request) -> Iterator[OpenLayer]:
                 *seen.notes,
                 *choice.notes,
                 *crs_notes,
+                *(seen.gml.attributes.lost(choice.name, reader.schema.names) if seen.gml else ()),
                 *known.notes,
                 *plan.notes,
             ),
@@ -76,10 +77,10 @@ def _crs_of_gml(
     seen: XmlLook, layer: str | None, messages: GdalMessages
 ) -> tuple[str | None, tuple[str, ...]]:
     """What geometries say that GDAL makes nothing of; None: nothing beyond what GDAL says."""
-    if seen.srs_names is None:
+    if seen.gml is None:
         return None, ()
     with messages.translated():
-        return seen.srs_names.of_layer(layer)
+        return seen.gml.srs_names.of_layer(layer)
 
 
 def _unread_prj(request: Request, crs: str | None) -> tuple[str, ...]:

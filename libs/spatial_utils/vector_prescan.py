@@ -15,7 +15,13 @@ import pyogrio
 
 from libs.spatial_utils import vector_shapefile
 from libs.spatial_utils.vector_csv import look_at_rows
-from libs.spatial_utils.vector_drivers import KML_UNSET, WKT_COLUMNS, XY_COLUMNS, Reading
+from libs.spatial_utils.vector_drivers import (
+    GML_BOX_ATTRIBUTES,
+    KML_UNSET,
+    WKT_COLUMNS,
+    XY_COLUMNS,
+    Reading,
+)
 from libs.spatial_utils.vector_encoding import shapefile_encoding
 from libs.spatial_utils.vector_gdal import GdalMessages, gdal_batches, gdal_layer
 from libs.spatial_utils.vector_geopackage import MisfitSearch
@@ -150,7 +156,8 @@ def _csv_types(request: Request, known: Prescan) -> Prescan:
 
 def _gml(request: Request, known: Prescan) -> Prescan:
     schema = schema_without_geometry_types(request.path)
-    return replace(known, arguments={**known.arguments, **({"XSD": schema} if schema else {})})
+    arguments = {**known.arguments, **({"XSD": schema} if schema else {})}
+    return replace(known, arguments=arguments, dropped=GML_BOX_ATTRIBUTES)
 
 
 def _json(request: Request, known: Prescan) -> Prescan:

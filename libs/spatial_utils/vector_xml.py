@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.parsers import expat
 
-from libs.spatial_utils.vector_gml import SEPARATOR, GeometryWatch
-from libs.spatial_utils.vector_gml_crs import SrsNames
+from libs.spatial_utils.vector_gml import SEPARATOR, GmlWatch
 from libs.spatial_utils.vector_wire import FileProblemError
 
 _CHUNK_BYTES = 2**16
@@ -25,8 +24,8 @@ class XmlLook:
 
     notes: tuple[str, ...] = ()
     """On what is left aside."""
-    srs_names: SrsNames | None = None
-    """Of GML."""
+    gml: GmlWatch | None = None
+    """What there is in a GML file."""
 
 
 def look_at_xml(path: str, *, is_gml: bool) -> XmlLook:
@@ -37,7 +36,7 @@ def look_at_xml(path: str, *, is_gml: bool) -> XmlLook:
     for one. Of a file that ends too early GDAL takes what is there. Of GML, also features with two
     geometries; of KML, one that has nothing but links to others.
     """
-    elements = _Elements(GeometryWatch() if is_gml else None)
+    elements = _Elements(GmlWatch() if is_gml else None)
     parser = expat.ParserCreate(namespace_separator=SEPARATOR)
     parser.StartElementHandler = elements.start
     parser.EndElementHandler = elements.end
@@ -53,14 +52,14 @@ def look_at_xml(path: str, *, is_gml: bool) -> XmlLook:
             f"it is not whole XML: {error}.", "Export the file anew, in UTF-8."
         ) from error
     if elements.gml is not None:
-        return XmlLook(srs_names=elements.gml.srs_names)
+        return XmlLook(gml=elements.gml)
     return XmlLook(notes=elements.links_of_kml())
 
 
 class _Elements:
     """Takes expat's calls."""
 
-    def __init__(self, gml: GeometryWatch | None) -> None:
+    def __init__(self, gml: GmlWatch | None) -> None:
         self.gml = gml
         self._depth = 0
         self._links = self._features = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -150,3 +151,57 @@ def test_another_layer_may_be_in_another_system(tmp_path: Path, read: Any) -> No
 def test_a_file_that_says_no_system_still_says_none(tmp_path: Path, read: Any) -> None:
     assert read(gml(tmp_path, member(point(None))), "GML").info.crs_wkt is None
     assert read(gml(tmp_path, member(point("#own"))), "GML").info.crs_wkt is None
+
+
+LINKED = (
+    '<c:owner xlink:href="#o1"/><c:label xml:lang="de">Wien</c:label>'
+    '<c:code codeSpace="urn:x">5</c:code><c:val nilReason="unknown"/><c:zip no="007"/>'
+)
+
+
+def test_attributes_of_elements_become_columns(tmp_path: Path, read: Any) -> None:
+    members = [member(point("EPSG:4326"), LINKED), member(point("EPSG:4326"))]
+    got = read(gml(tmp_path, *members), "GML")
+    assert got.attributes.to_pylist() == [
+        {
+            "gml_id": "",
+            "owner_href": "#o1",
+            "label_lang": "de",
+            "label": "Wien",
+            "code_codeSpace": "urn:x",
+            "code": 5,
+            "val_nilReason": "unknown",
+            "zip_no": "007",
+        },
+        {**dict.fromkeys(got.attributes.column_names), "gml_id": ""},
+    ]
+    assert got.info.notes == ()
+
+
+def test_how_a_box_is_written_is_no_column(tmp_path: Path, read: Any) -> None:
+    box = BOX.format('srsName="EPSG:4326" srsDimension="2" axisLabels="x y"')
+    members = [member(point("EPSG:4326"), box).replace("<c:f>", '<c:f gml:id="f">')]
+    got = read(gml(tmp_path, *members, before=box), "GML")
+    assert got.attributes.column_names == ["gml_id", "lowerCorner", "upperCorner"]
+    assert got.info.notes == ()
+
+
+def test_attributes_without_a_column_are_named(tmp_path: Path, read: Any) -> None:
+    path = gml(
+        tmp_path,
+        member(point("EPSG:4326")).replace("<c:f>", '<c:f level="5" gml:id="f">'),
+        member(point("EPSG:4326"), kind="other").replace("<c:other>", '<c:other depth="5">'),
+    )
+    assert read(path, "GML", "f").info.notes == (
+        "Attributes of elements that GDAL makes no column of were left aside: 'level' of 'f'.",
+    )
+
+
+def test_attributes_that_the_schema_does_not_tell_of_are_named(tmp_path: Path, read: Any) -> None:
+    (tmp_path / "a.csv").write_text("WKT,code\nPOINT (1 2),01\n")
+    path = tmp_path / "b.gml"
+    subprocess.run(["ogr2ogr", "-f", "GML", path, tmp_path / "a.csv"], check=True)
+    path.write_text(path.read_text().replace("<ogr:code>", '<ogr:code list="x">'))
+    got = read(path, "GML")
+    assert got.column("code") == ["01"]
+    assert any("'list' of 'code'" in note for note in got.info.notes)
