@@ -17,7 +17,6 @@ from libs.spatial_utils import vector_shapefile
 from libs.spatial_utils.vector_csv import look_at_rows
 from libs.spatial_utils.vector_drivers import (
     GML_BOX_ATTRIBUTES,
-    KML_UNSET,
     WKT_COLUMNS,
     XY_COLUMNS,
     Reading,
@@ -26,6 +25,7 @@ from libs.spatial_utils.vector_encoding import shapefile_encoding
 from libs.spatial_utils.vector_gdal import GdalMessages, gdal_batches, gdal_layer
 from libs.spatial_utils.vector_geopackage import MisfitSearch
 from libs.spatial_utils.vector_gml import schema_without_geometry_types
+from libs.spatial_utils.vector_kml import unset_columns
 from libs.spatial_utils.vector_literals import (
     coordinate_that_is_no_number,
     impossible_date,
@@ -206,11 +206,12 @@ def _feature_ids(look: _Look, reading: Reading, known: Prescan) -> Prescan:
 
 def _unused(look: _Look) -> set[str]:
     schema, _ = look.schema()
-    unused = {name for name in KML_UNSET if name in schema.names}
+    unset = unset_columns()
+    unused = {name for name in unset if name in schema.names}
     for batch in look.columns(sorted(unused)):
         for name in sorted(unused):
             values = set(batch.column(name).to_pylist())
-            if values - {None, KML_UNSET[name]}:
+            if values - {None, unset[name]}:
                 unused.discard(name)
     return unused
 

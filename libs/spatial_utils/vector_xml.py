@@ -1,6 +1,6 @@
 """Looks at XML before GDAL does: whether it is whole, and what in it leads elsewhere; the child's.
 
-What GDAL makes of a GML file's geometries is `vector_gml`'s business.
+What GDAL makes of the rest is `vector_gml`'s and `vector_kml`'s business.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from pathlib import Path
 from xml.parsers import expat
 
 from libs.spatial_utils.vector_gml import SEPARATOR, GmlWatch
+from libs.spatial_utils.vector_kml import KmlWatch
 from libs.spatial_utils.vector_wire import FileProblemError
 
 _CHUNK_BYTES = 2**16
 _MOST_LEVELS = 1000
-_KML_FEATURES = frozenset({"Placemark", "GroundOverlay", "ScreenOverlay", "PhotoOverlay"})
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,9 @@ def look_at_xml(path: str, *, is_gml: bool) -> XmlLook:
     for one. Of a file that ends too early GDAL takes what is there. Of GML, also features with two
     geometries; of KML, one that has nothing but links to others.
     """
-    elements = _Elements(GmlWatch() if is_gml else None)
     parser = expat.ParserCreate(namespace_separator=SEPARATOR)
+    watch = GmlWatch() if is_gml else KmlWatch(parser)
+    elements = _Elements(watch)
     parser.StartElementHandler = elements.start
     parser.EndElementHandler = elements.end
     parser.StartDoctypeDeclHandler = _doctype
@@ -51,18 +52,15 @@ def look_at_xml(path: str, *, is_gml: bool) -> XmlLook:
         raise FileProblemError(
             f"it is not whole XML: {error}.", "Export the file anew, in UTF-8."
         ) from error
-    if elements.gml is not None:
-        return XmlLook(gml=elements.gml)
-    return XmlLook(notes=elements.links_of_kml())
+    return XmlLook(gml=watch) if isinstance(watch, GmlWatch) else XmlLook(notes=watch.notes())
 
 
 class _Elements:
     """Takes expat's calls."""
 
-    def __init__(self, gml: GmlWatch | None) -> None:
-        self.gml = gml
+    def __init__(self, watch: GmlWatch | KmlWatch) -> None:
+        self._watch = watch
         self._depth = 0
-        self._links = self._features = 0
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         self._depth += 1
@@ -71,29 +69,11 @@ class _Elements:
                 f"its elements are nested deeper than {_MOST_LEVELS} levels.",
                 "Export it with fewer folders in folders.",
             )
-        if self.gml is not None:
-            self.gml.start(name, attributes)
-            return
-        local = name.rpartition(SEPARATOR)[2]
-        self._links += local == "NetworkLink"
-        self._features += local in _KML_FEATURES
+        self._watch.start(name, attributes)
 
     def end(self, name: str) -> None:
         self._depth -= 1
-        if self.gml is not None:
-            self.gml.end(name)
-
-    def links_of_kml(self) -> tuple[str, ...]:
-        """A note on what was not fetched."""
-        if self._links and not self._features:
-            raise FileProblemError(
-                f"it has no feature, only {self._links} NetworkLink(s) to other files, which are "
-                "never fetched.",
-                "Submit the file that the link leads to.",
-            )
-        if self._links:
-            return (f"{self._links} NetworkLink(s) to other files were not followed.",)
-        return ()
+        self._watch.end(name)
 
 
 def _doctype(*_: object) -> None:
