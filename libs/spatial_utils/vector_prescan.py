@@ -32,11 +32,13 @@ from libs.spatial_utils.vector_literals import (
     integer_beyond_64_bits,
 )
 from libs.spatial_utils.vector_text import look_at_json, refuse_cut_lines, refuse_cut_table
+from libs.spatial_utils.vector_times import notes_on_times
 from libs.spatial_utils.vector_wire import FileProblemError, Request
 
 _ZONED = r"(Z|[+-]\d\d(:?\d\d)?)$"
 _NO_NAIVE_TIMES = frozenset({"GPKG", "ESRI Shapefile"})
 """Drivers that have no times without a zone: always UTC in the one, only dates in the other."""
+_TEXT_WITH_TIMES = frozenset({"CSV", "GeoJSON", "GeoJSONSeq", "GML"})
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,11 @@ def prescan(
     if reading.driver == "GPKG" and layer is not None:
         known = replace(known, afterwards=MisfitSearch(request.path, layer).finish)
     if reading.driver not in _NO_NAIVE_TIMES:
-        known = _with_zones(look, known)
+        schema, _ = look.schema()
+        known = _with_zones(look, schema, known)
+        if reading.driver in _TEXT_WITH_TIMES:
+            told = notes_on_times(request.path, schema, reading.driver, look.texts)
+            known = replace(known, notes=(*known.notes, *told))
     return known
 
 
@@ -102,6 +108,11 @@ class _Look:
         }
         with gdal_layer(self.path, self.messages, arguments) as (_, reader):
             yield from gdal_batches(reader, self.messages)
+
+    def texts(self, names: list[str]) -> Iterator[pa.RecordBatch]:
+        """Columns of a CSV file, as the texts that stand there."""
+        plain = {**self.arguments, "AUTODETECT_TYPE": "NO"}
+        yield from replace(self, arguments=plain).columns(names)
 
 
 def _shapefile(request: Request, known: Prescan) -> Prescan:
@@ -224,9 +235,8 @@ def _with_and_without_zone(column: pa.Array) -> tuple[bool, bool]:
     return bool(pc.any(told).as_py()), bool(pc.any(pc.invert(told)).as_py())
 
 
-def _with_zones(look: _Look, known: Prescan) -> Prescan:
+def _with_zones(look: _Look, schema: pa.Schema, known: Prescan) -> Prescan:
     """Find out which times have a zone; those that all have one become moments in UTC."""
-    schema, _ = look.schema()
     naive = [
         item.name
         for item in schema

@@ -207,3 +207,19 @@ def test_separators_within_a_field_are_no_fields(text: str, tmp_path: Path, read
     got = read(csv(tmp_path, text), "CSV")
     assert got.geometries[0] == shapely.Point(1, 2)
     assert not any("fields" in note for note in got.info.notes)
+
+
+def test_times_that_lose_or_gain_something_are_told(tmp_path: Path, read: Any) -> None:
+    text = (
+        "x,y,day,both,fine,time,text\n"
+        "1,2,2020-01-01,2020-01-01T10:00:00,2020-01-01T10:00:00.1230,10:00:00.5,2020-01-01\n"
+        '1,2,2020-01-01,2020/01/02,2020-01-01T10:00:00.1234,10:00:00.1234567,"10:00:00.1234"\n'
+    )
+    got = read(csv(tmp_path, text), "CSV")
+    assert got.column("both") == [dt.datetime(2020, 1, 1, 10), dt.datetime(2020, 1, 2)]
+    assert got.column("fine") == [dt.datetime(2020, 1, 1, 10, 0, 0, 123_000)] * 2
+    assert got.info.notes == (
+        "Column 'both' has days and times: the days became midnights.",
+        "Column 'fine' has times with digits beyond the millisecond: left aside.",
+        "Column 'time' has times with digits beyond the millisecond: left aside.",
+    )

@@ -205,3 +205,33 @@ def test_attributes_that_the_schema_does_not_tell_of_are_named(tmp_path: Path, r
     got = read(path, "GML")
     assert got.column("code") == ["01"]
     assert any("'list' of 'code'" in note for note in got.info.notes)
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "2021-02-30",
+        "2021-02-30T00:00:00Z",
+        "2021-13-01",
+        "2021-02-29T00:00:00",
+        "2021-01-01T25:00:00Z",
+    ],
+)
+@pytest.mark.parametrize("form", ["<c:d>{}</c:d>", '<c:d  at="1">{}</c:d>', '<c:d at="{}"/>'])
+def test_a_time_that_is_in_no_calendar_is_an_error(
+    form: str, time: str, tmp_path: Path, read: Any
+) -> None:
+    day = form.format("2020-02-29")
+    path = gml(tmp_path, member(point("EPSG:4326"), form.format(time)), member(point(None), day))
+    with pytest.raises(InputError, match=f"'{time[:19]}' in it is in no calendar"):
+        read(path, "GML")
+
+
+def test_what_looks_like_a_day_in_a_text_is_none(tmp_path: Path, read: Any) -> None:
+    texts = "<c:day>2020-02-29</c:day><c:file>2021-02-30</c:file>"
+    path = gml(
+        tmp_path,
+        member(point("EPSG:4326"), texts),
+        member(point("EPSG:4326"), texts.replace("2021-02-30", "B 7")),
+    )
+    assert read(path, "GML").column("file") == ["2021-02-30", "B 7"]

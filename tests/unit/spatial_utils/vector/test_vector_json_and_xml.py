@@ -307,3 +307,27 @@ def test_a_schema_keeps_the_types_of_attributes(tmp_path: Path, read: Any) -> No
     subprocess.run(command, check=True)
     (tmp_path / "b.gml").write_text((tmp_path / "b.gml").read_text().replace(">01<", ">7<"))
     assert read(tmp_path / "b.gml", "GML").column("code") == ["7"]
+
+
+@pytest.mark.parametrize("driver", ["GeoJSON", "GeoJSONSeq"])
+def test_times_that_lose_or_gain_something_are_told(driver: str, tmp_path: Path, read: Any) -> None:
+    first = {
+        "day": "2020-01-01",
+        "both": "2020-01-01T10:00:00",
+        "fine": "2020-01-01T10:00:00.123Z",
+        "time": "10:00:00.5",
+        "text": "2020-01-01",
+    }
+    second = {**first, "both": "2020-01-02", "fine": "2020-01-01T10:00:00.1234Z", "text": "x"}
+    path = tmp_path / "a.json"
+    features = [feature(**first), feature(**second, **{"ti\u00e4me": "10:00:00.1234567"})]
+    if driver == "GeoJSON":
+        collection(path, *features)
+    else:
+        path.write_text("\n".join(map(json.dumps, features)))
+    got = read(path, driver)
+    assert got.column("both") == [dt.datetime(2020, 1, 1, 10), dt.datetime(2020, 1, 2)]
+    assert got.info.notes[:2] == (
+        "Column 'both' has days and times: the days became midnights.",
+        "Column 'fine' has times with digits beyond the millisecond: left aside.",
+    )
