@@ -1,13 +1,17 @@
-"""Counts the fields of a CSV file's rows, since GDAL drops those beyond the header; the child's."""
+"""What GDAL is silent about in a CSV file; part of the child.
+
+It drops fields beyond the header, and of several columns that may be the geometry one is taken.
+"""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from libs.spatial_utils.vector_drivers import WKT_COLUMNS, XY_COLUMNS
 from libs.spatial_utils.vector_wire import FileProblemError
 
 _CHUNK_BYTES = 2**20
@@ -39,6 +43,17 @@ def look_at_rows(path: str, names: Sequence[str]) -> tuple[str, ...]:
     if not short:
         return ()
     return (f"{short} row(s) have fewer fields than the header: the missing ones are null.",)
+
+
+def notes_on_choice(by_lower: Mapping[str, str]) -> tuple[str, ...]:
+    """A note where other columns, found by their names in small letters, might be it too."""
+    wkt = [by_lower[name] for name in WKT_COLUMNS if name in by_lower]
+    pairs = [(by_lower[x], by_lower[y]) for x, y in XY_COLUMNS if {x, y} <= by_lower.keys()]
+    every = [*map(repr, wkt), *(f"{x!r} and {y!r}" for x, y in pairs)]
+    if len(every) < 2:
+        return ()
+    taken, *others = every
+    return (f"The geometry was made of {taken}, not of {', nor of '.join(others)}.",)
 
 
 class _UncertainError(Exception):

@@ -47,7 +47,10 @@ READINGS: dict[str, Reading] = {
     "KML": Reading("LIBKML"),
     "GML": Reading("GML"),
     "CSV": Reading(
-        "CSV", {"AUTODETECT_TYPE": "YES", "AUTODETECT_SIZE_LIMIT": "0"}, single_layer=True
+        "CSV",
+        # Without being told, GDAL takes a header for data when a column's name is a number.
+        {"AUTODETECT_TYPE": "YES", "AUTODETECT_SIZE_LIMIT": "0", "HEADERS": "YES"},
+        single_layer=True,
     ),
     "OpenFileGDB": Reading(
         "OpenFileGDB", counts_cheaply=True, own_row_numbers=frozenset({"objectid"})

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyogrio
 
 from libs.spatial_utils import vector_shapefile
-from libs.spatial_utils.vector_csv import look_at_rows
+from libs.spatial_utils.vector_csv import look_at_rows, notes_on_choice
 from libs.spatial_utils.vector_drivers import (
     GML_BOX_ATTRIBUTES,
     WKT_COLUMNS,
@@ -130,9 +130,10 @@ def _shapefile(request: Request, known: Prescan) -> Prescan:
 def _csv(request: Request, known: Prescan) -> Prescan:
     refuse_cut_table(request.path)
     known = _csv_types(request, known)
-    names = [str(name) for name in pyogrio.read_info(request.path)["fields"]]
+    names = [str(name) for name in pyogrio.read_info(request.path, HEADERS="YES")["fields"]]
     known = replace(known, notes=(*known.notes, *look_at_rows(request.path, names)))
     by_lower = {name.lower(): name for name in reversed(names)}
+    known = replace(known, notes=(*known.notes, *notes_on_choice(by_lower)))
     wkt = next((by_lower[name] for name in WKT_COLUMNS if name in by_lower), None)
     if wkt is not None:
         return replace(

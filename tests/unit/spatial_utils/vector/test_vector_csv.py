@@ -223,3 +223,27 @@ def test_times_that_lose_or_gain_something_are_told(tmp_path: Path, read: Any) -
         "Column 'fine' has times with digits beyond the millisecond: left aside.",
         "Column 'time' has times with digits beyond the millisecond: left aside.",
     )
+
+
+def test_names_of_columns_may_be_numbers(tmp_path: Path, read: Any) -> None:
+    got = read(csv(tmp_path, "name,lon,lat,2020,2021\na,1,2,5,6\nb,3,4,7,8\n"), "CSV")
+    assert got.geometries == [shapely.Point(1, 2), shapely.Point(3, 4)]
+    assert (got.column("2020"), got.column("2021")) == ([5, 7], [6, 8])
+    with pytest.raises(InputError, match="its columns are '1', '2'"):
+        read(csv(tmp_path, "1,2\n3,4\n"), "CSV")
+
+
+@pytest.mark.parametrize(
+    ("header", "told"),
+    [
+        ("lon,lat,x,y", "of 'x' and 'y', not of 'lon' and 'lat'"),
+        ("WKT,geom,Lon,Lat", "of 'WKT', not of 'geom', nor of 'Lon' and 'Lat'"),
+    ],
+)
+def test_which_columns_were_taken_is_told_when_there_is_a_choice(
+    header: str, told: str, tmp_path: Path, read: Any
+) -> None:
+    values = "POINT (3 4),,1,2" if "WKT" in header else "1,2,3,4"
+    got = read(csv(tmp_path, f"{header}\n{values}\n"), "CSV")
+    assert got.geometries == [shapely.Point(3, 4)]
+    assert got.info.notes == (f"The geometry was made {told}.",)
