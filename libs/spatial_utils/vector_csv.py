@@ -5,9 +5,12 @@ It drops fields beyond the header, and of several columns that may be the geomet
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
@@ -61,17 +64,35 @@ class _UncertainError(Exception):
 
 
 def _separator(path: str, names: Sequence[str]) -> str | None:
-    """The one that GDAL found in the header; None: it has a single column."""
-    with Path(path).open(encoding="latin-1", newline="") as file:
-        head = file.readline(2**20)
-    fitting = [
-        separator
-        for separator in _SEPARATORS
-        if len(next(csv.reader([head], delimiter=separator), [])) == len(names) > 1
-    ]
+    """The one that GDAL found in the header; None: none of those that are known.
+
+    Of a single column GDAL takes the comma, which is the first.
+    """
+    fitting = [one for one in _SEPARATORS if _header_fields(path, one) == len(names)]
     return next((one for one in fitting if one not in "".join(names)), None) or (
         fitting[0] if fitting else None
     )
+
+
+def _header_fields(path: str, separator: str) -> int:
+    with _text(path) as file:
+        try:
+            return next((len(row) for row in csv.reader(file, delimiter=separator) if row), 0)
+        except csv.Error:
+            return 0
+
+
+@contextmanager
+def _text(path: str) -> Iterator[TextIO]:
+    """The file from behind its mark of UTF-8, one character for each byte."""
+    with Path(path).open(encoding="latin-1", newline="") as file:
+        file.seek(_mark_bytes(path))
+        yield file
+
+
+def _mark_bytes(path: str) -> int:
+    with Path(path).open("rb") as file:
+        return 3 if file.read(3) == codecs.BOM_UTF8 else 0
 
 
 def _counted(path: str, separator: int) -> Iterator[np.ndarray]:
@@ -82,6 +103,7 @@ def _counted(path: str, separator: int) -> Iterator[np.ndarray]:
     """
     quoted, fields_before, row_began, last = 0, 0, 0, separator
     with Path(path).open("rb") as file:
+        file.seek(_mark_bytes(path))
         while chunk := file.read(_CHUNK_BYTES):
             data = np.frombuffer(chunk, np.uint8)
             at = np.flatnonzero(
@@ -115,7 +137,7 @@ def _refuse_marks_in_text(data: np.ndarray, opening: np.ndarray, separator: int,
 def _short_rows(path: str, separator: str, columns: int) -> int:
     csv.field_size_limit(_MOST_FIELD_CHARS)
     short = row = 0
-    with Path(path).open(encoding="latin-1", newline="") as file:
+    with _text(path) as file:
         for fields in csv.reader(file, delimiter=separator):
             more = [field for field in fields[columns:] if field.strip()]
             if more:

@@ -55,11 +55,11 @@ class GmlWatch:
             self._path.append(name)
             return
         namespace, _, local = name.rpartition(SEPARATOR)
-        if "/gml" in namespace:
-            self._look_at_gml(local, attributes.get("srsName"))
         if self._feature_depth is None and self._path and self._path[-1] in _MEMBERS:
             self._feature_depth, self._properties = len(self._path), []
             self.srs_names.feature_says(None)
+        elif "/gml" in namespace:
+            self._look_at_gml(local, attributes.get("srsName"))
         self._path.append(local)
         if attributes and self._feature_depth is not None and self._geometry_depth is None:
             is_feature = len(self._path) == self._feature_depth + 1

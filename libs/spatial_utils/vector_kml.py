@@ -32,7 +32,7 @@ class KmlWatch:
         self._times = KmlTimes()
         self._text: list[str] = []
         self._links = self._features = 0
-        self._here: dict[str, str] = {}
+        self._here: dict[str, str] | None = None
         self._names: dict[str, dict[str, None]] = {}
         self._declared: set[str] = set()
         self._simple: dict[str, None] = {}
@@ -58,6 +58,8 @@ class KmlWatch:
     def end(self, _name: str) -> None:
         """An element ends."""
         local = self._path.pop()
+        if local in _FEATURES:
+            self._here = None
         if local in _TIMES and self._parser.CharacterDataHandler is not None:
             self._parser.CharacterDataHandler = None
             if self._path[-2:-1] and self._path[-2] in _FEATURES:
@@ -70,6 +72,8 @@ class KmlWatch:
 
     def _data(self, local: str, name: str) -> None:
         lower = name.lower()
+        if self._here is None:  # a folder's, which GDAL makes no column of
+            return
         if lower in self._here:
             raise FileProblemError(
                 f"placemark {self._features} has two data of one name, {self._here[lower]!r} and "

@@ -235,3 +235,9 @@ def test_what_looks_like_a_day_in_a_text_is_none(tmp_path: Path, read: Any) -> N
         member(point("EPSG:4326"), texts.replace("2021-02-30", "B 7")),
     )
     assert read(path, "GML").column("file") == ["2021-02-30", "B 7"]
+
+
+def test_a_feature_may_be_called_like_a_geometry(tmp_path: Path, read: Any) -> None:
+    path = gml(tmp_path, *(member(point("EPSG:4326"), kind="Point") for _ in range(2)))
+    path.write_text(path.read_text().replace("http://x", "http://x/gml"))
+    assert read(path, "GML").geometries == [shapely.Point(48, 11)] * 2

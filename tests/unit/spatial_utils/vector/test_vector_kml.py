@@ -110,3 +110,10 @@ def test_other_times_of_a_view_are_no_data(tmp_path: Path, read: Any) -> None:
     got = read(kml(tmp_path, view + moment), "KML")
     assert got.column("timestamp") == [dt.datetime(2021, 7, 3, 10, tzinfo=dt.timezone.utc)]
     assert got.info.notes == ()
+
+
+def test_data_of_a_folder_are_not_those_of_a_placemark(tmp_path: Path, read: Any) -> None:
+    path = kml(tmp_path, data(("a", "1")), data(("a", "2")))
+    text = path.read_text("utf-8").replace("</Document>", data(("a", "3")) + "</Document>")
+    path.write_text(text, "utf-8")
+    assert read(path, "KML").column("a") == ["1", "2"]
