@@ -60,7 +60,7 @@ class ColumnPlan:
         return pa.record_batch(columns, schema=self.schema)
 
     def _field(self, item: pa.Field) -> pa.Field:
-        return pa.field(item.name, self._known.times.get(item.name) or _plain_type(item))
+        return pa.field(item.name, self._known.types.get(item.name) or _plain_type(item))
 
     def _check_geometry(self, batch: pa.RecordBatch) -> None:
         import pyarrow.compute as pc  # late: a tenth of the child's start, and few files need it

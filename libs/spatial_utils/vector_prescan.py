@@ -31,6 +31,7 @@ from libs.spatial_utils.vector_literals import (
     impossible_date,
     integer_beyond_64_bits,
 )
+from libs.spatial_utils.vector_shapefile_numbers import exact_numbers
 from libs.spatial_utils.vector_text import look_at_json, refuse_cut_lines, refuse_cut_table
 from libs.spatial_utils.vector_times import notes_on_times
 from libs.spatial_utils.vector_wire import FileProblemError, Request
@@ -49,8 +50,8 @@ class Prescan:
     """For pyogrio's `open_arrow`: open options of the driver among them."""
     dropped: frozenset[str] = frozenset()
     """Columns that are not the file's own, or are its geometry."""
-    times: dict[str, pa.DataType] = field(default_factory=dict)
-    """Types of those columns that come as text and are times."""
+    types: dict[str, pa.DataType] = field(default_factory=dict)
+    """Types of those columns that come as others: times as text, integers as shorter ones."""
     source_of_geometry: tuple[str, ...] = ()
     """CSV: the WKT column, or those of x and y."""
     keeps_fids: str | None = None
@@ -118,13 +119,14 @@ class _Look:
 def _shapefile(request: Request, known: Prescan) -> Prescan:
     vector_shapefile.refuse_misfits(request.path)
     encoding, note = shapefile_encoding(request.path)
-    if encoding is None:
-        return known
-    return replace(
-        known,
-        arguments={**known.arguments, "ENCODING": encoding},
-        notes=(*known.notes, *([note] if note else [])),
-    )
+    if encoding is not None:
+        known = replace(
+            known,
+            arguments={**known.arguments, "ENCODING": encoding},
+            notes=(*known.notes, *([note] if note else [])),
+        )
+    options, types = exact_numbers(request.path, known.arguments)
+    return replace(known, arguments={**known.arguments, **options}, types=types)
 
 
 def _csv(request: Request, known: Prescan) -> Prescan:
@@ -261,6 +263,6 @@ def _with_zones(look: _Look, schema: pa.Schema, known: Prescan) -> Prescan:
     return replace(
         known,
         arguments={**known.arguments, "datetime_as_string": True},
-        times={name: kind for name, kind in times.items() if name not in mixed},
+        types={name: kind for name, kind in times.items() if name not in mixed},
         notes=(*known.notes, *notes),
     )

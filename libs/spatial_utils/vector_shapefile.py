@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from libs.spatial_utils.vector_dbf import DbfTable
 from libs.spatial_utils.vector_wire import FileProblemError
 
 _HEADER_BYTES = 100
@@ -29,11 +30,12 @@ def refuse_misfits(path: str) -> None:
     shapes = Path(path)
     beside = {item.suffix.lower(): item for item in shapes.parent.glob(f"{shapes.stem}.*")}
     index = _index(beside[".shx"])
-    rows = _rows(beside[".dbf"])
-    _refuse_odd_dates(beside[".dbf"], rows)
-    if rows != len(index):
+    table = DbfTable(beside[".dbf"])
+    _refuse_odd_dates(table)
+    if table.rows != len(index):
         raise FileProblemError(
-            f"its index (.shx) has {len(index)} shapes, but its table (.dbf) {rows} rows.", _CURE
+            f"its index (.shx) has {len(index)} shapes, but its table (.dbf) {table.rows} rows.",
+            _CURE,
         )
     if len(index):
         _look_at_shapes(shapes, index)
@@ -48,39 +50,15 @@ def _index(path: Path) -> npt.NDArray[np.int64]:
     return words.astype(np.int64) * 2
 
 
-def _rows(path: Path) -> int:
-    """As many rows as the table has; one that is cut off is not refused for its header alone."""
-    with path.open("rb") as file:
-        head = file.read(32)
-    if len(head) < 32:
-        raise FileProblemError("its table (.dbf) is cut off.", _CURE)
-    rows, header_bytes, row_bytes = struct.unpack("<IHH", head[4:12])
-    if header_bytes + rows * row_bytes > path.stat().st_size:
-        raise FileProblemError(
-            f"its table (.dbf) is cut off: it announces {rows} rows of {row_bytes} bytes.", _CURE
-        )
-    return int(rows)
-
-
-def _refuse_odd_dates(path: Path, rows: int) -> None:
+def _refuse_odd_dates(table: DbfTable) -> None:
     """A day that its month does not have becomes one of the next month in GDAL."""
-    with path.open("rb") as file:
-        header_bytes, row_bytes = struct.unpack("<HH", file.read(32)[8:12])
-        file.seek(0)
-        header = file.read(header_bytes)
-    start = 1
-    for at in range(32, len(header) - 31, 32):
-        if header[at] == 0x0D:
-            break
-        width = header[at + 16]
-        if header[at + 11 : at + 12] == b"D" and width == 8 and rows and row_bytes:
-            table = np.memmap(path, np.uint8, "r", header_bytes, (rows, row_bytes))
-            name = header[at : at + 11].partition(b"\0")[0].decode("latin-1")
-            _refuse_odd_days(table[:, start : start + 8], name)
-        start += width
+    for field in table.fields:
+        if field.kind == "D" and field.width == 8:
+            for first_row, column in table.chunks(field):
+                _refuse_odd_days(column, field.name, first_row)
 
 
-def _refuse_odd_days(column: npt.NDArray[np.uint8], name: str) -> None:
+def _refuse_odd_days(column: npt.NDArray[np.uint8], name: str, first_row: int) -> None:
     digits = column.astype(np.int64) - ord("0")
     is_date = ((digits >= 0) & (digits <= 9)).all(axis=1) & digits.any(axis=1)
     year, month, day = (digits[:, part] @ weights for part, weights in _PARTS_OF_A_DATE)
@@ -90,8 +68,8 @@ def _refuse_odd_days(column: npt.NDArray[np.uint8], name: str) -> None:
     if odd.any():
         row = int(np.argmax(odd))
         raise FileProblemError(
-            f"column {name!r} has the date {column[row].tobytes().decode('latin-1')} in row {row}, "
-            "counted from 0, which is in no calendar.",
+            f"column {name!r} has the date {column[row].tobytes().decode('latin-1')} in row "
+            f"{first_row + row}, counted from 0, which is in no calendar.",
             "Correct the date, or leave it blank.",
         )
 
