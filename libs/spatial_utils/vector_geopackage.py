@@ -1,7 +1,8 @@
-"""Looks for values that a GeoPackage's columns cannot hold; part of the child.
+"""Looks for what GDAL leaves behind of a GeoPackage, or makes another value of; the child's.
 
-SQLite stores any value in any column. GDAL makes 0 of a text in a column of integers, cuts a
-number that does not fit, and takes what is no geometry for none, without a word.
+SQLite takes any name for a column's type, and stores any value in any column. GDAL leaves out the
+columns whose types it does not know, makes 0 of a text in a column of integers, cuts a number that
+does not fit, and takes what is no geometry for none, without a word or with one for all.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,11 +21,10 @@ _INTEGERS = {
     "TINYINT": (-(2**7), 2**8 - 1),
     "SMALLINT": (-(2**15), 2**15 - 1),
     "MEDIUMINT": (-(2**31), 2**31 - 1),
-    "INT": None,
-    "INTEGER": None,
 }
-"""By the type of the column: the smallest and the largest value; None: SQLite's own."""
-_REALS = frozenset({"FLOAT", "DOUBLE", "REAL"})
+"""By the type of the column: the smallest and the largest value; all that begin with INT have
+SQLite's own."""
+_REALS = frozenset({"FLOAT", "DOUBLE", "REAL", "NUMERIC"})
 # Texts and blobs may hold anything, and of a time that is none GDAL warns.
 
 
@@ -63,6 +63,28 @@ class MisfitSearch:
             self._fault = fault
 
 
+def refuse_lost_columns(path: str, layer: str, read: Iterable[str]) -> None:
+    """Raise `FileProblemError` that lists the table's columns which are not among those `read`."""
+    there = {name.lower() for name in read}
+    try:
+        with _opened(path) as connection:
+            columns = connection.execute(f"PRAGMA table_xinfo({_quoted(layer)})").fetchall()
+    except sqlite3.Error:
+        return  # a file that SQLite cannot read is GDAL's to report, a moment later
+    lost = [
+        f"{name!r} ({kind or 'no type'})"
+        for _, name, kind, *_ in columns
+        if name.lower() not in there
+    ]
+    if lost:
+        raise FileProblemError(
+            f"{len(lost)} of its columns cannot be read, since their types are none of a "
+            f"GeoPackage's, or they are second geometries: {', '.join(lost)}.",
+            "Give them types of GeoPackage's own (BOOLEAN, INTEGER, REAL, TEXT, BLOB, DATE, "
+            "DATETIME), or remove them. A decimal number fits in REAL, or digit by digit in TEXT.",
+        )
+
+
 def refuse_misfits(path: str, layer: str) -> tuple[str, int] | None:
     """Raise `FileProblemError` that names column, row and value of the first misfit.
 
@@ -85,7 +107,7 @@ def _opened(path: str) -> Iterator[sqlite3.Connection]:
 
 
 def _look(connection: sqlite3.Connection, layer: str) -> None:
-    columns = connection.execute(f"PRAGMA table_info({_quoted(layer)})").fetchall()
+    columns = connection.execute(f"PRAGMA table_xinfo({_quoted(layer)})").fetchall()
     tests = {name: test for _, name, kind, *_ in columns if (test := _misfit(name, kind))}
     if not tests:
         return
@@ -136,11 +158,13 @@ def _misfit(name: str, kind: str) -> str | None:
     # SQLite sorts every number before every text and every blob, so that this finds just those.
     no_number = f"{column} >= ''"
     if kind in _REALS:
-        return f"({no_number})"
-    if kind not in _INTEGERS:
+        # Only NUMERIC keeps integers as such; those beyond 2^53 would be rounded.
+        rounded = f"typeof({column}) = 'integer' AND {column} <> CAST({column} AS REAL)"
+        return f"({no_number} OR {rounded})" if kind == "NUMERIC" else f"({no_number})"
+    limits = _INTEGERS.get(kind)
+    if limits is None and not kind.startswith("INT"):
         return None
     condition = f"{no_number} OR typeof({column}) = 'real'"
-    limits = _INTEGERS[kind]
     if limits is not None:
         condition = f"{condition} OR {column} NOT BETWEEN {limits[0]} AND {limits[1]}"
     return f"({condition})"

@@ -23,7 +23,7 @@ from libs.spatial_utils.vector_drivers import (
 )
 from libs.spatial_utils.vector_encoding import shapefile_encoding
 from libs.spatial_utils.vector_gdal import GdalMessages, gdal_batches, gdal_layer
-from libs.spatial_utils.vector_geopackage import MisfitSearch
+from libs.spatial_utils.vector_geopackage import MisfitSearch, refuse_lost_columns
 from libs.spatial_utils.vector_gml import schema_without_geometry_types
 from libs.spatial_utils.vector_kml import unset_columns
 from libs.spatial_utils.vector_literals import (
@@ -74,6 +74,7 @@ def prescan(
     if reading.driver == "LIBKML":
         known = replace(known, dropped=frozenset(_unused(look)))
     if reading.driver == "GPKG" and layer is not None:
+        refuse_lost_columns(request.path, layer, look.names())
         known = replace(known, afterwards=MisfitSearch(request.path, layer).finish)
     if reading.driver not in _NO_NAIVE_TIMES:
         schema, _ = look.schema()
@@ -97,6 +98,11 @@ class _Look:
         ) as opened:
             meta, reader = opened
             return reader.schema, meta
+
+    def names(self) -> set[str]:
+        """All that GDAL hands out: attributes, the geometry, the feature ids."""
+        schema, meta = self.schema()
+        return {*schema.names, meta["geometry_name"] or "", meta["fid_column"] or ""}
 
     def columns(self, names: list[str]) -> Iterator[pa.RecordBatch]:
         """Only these attributes, times as text."""

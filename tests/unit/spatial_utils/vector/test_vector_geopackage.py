@@ -1,0 +1,89 @@
+"""What SQLite lets a GeoPackage have and GDAL leaves out or changes; held against `sqlite3`."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pytest
+import shapely
+
+from libs.errors import InputError
+
+
+def geopackage(folder: Path, columns: dict[str, str], *rows: tuple[object, ...]) -> Path:
+    """A layer `a` whose columns have the types that are given, in SQLite's words."""
+    path = folder / "a.gpkg"
+    points = [shapely.Point(i, i) for i in range(len(rows))]
+    gpd.GeoDataFrame(geometry=points, crs=4326).to_file(path, layer="a", SPATIAL_INDEX="NO")
+    with sqlite3.connect(path) as db:
+        for name, kind in columns.items():
+            db.execute(f'ALTER TABLE a ADD COLUMN "{name}" {kind}')
+        sets = ", ".join(f'"{name}" = ?' for name in columns)
+        for fid, row in enumerate(rows, 1):
+            db.execute(f"UPDATE a SET {sets} WHERE fid = ?", (*row, fid))
+    db.close()
+    return path
+
+
+def test_columns_that_would_be_left_out_are_all_named(tmp_path: Path, read: Any) -> None:
+    kinds = "NUMERIC(20,2) DECIMAL VARCHAR(30) BIGINT TIMESTAMP CLOB CHAR(5) JSON UUID BOOL TIME"
+    columns = {f"c{at}": kind for at, kind in enumerate(kinds.split())}
+    columns |= {"last one": "DOUBLE PRECISION", "fine": "TEXT"}
+    path = geopackage(tmp_path, columns, ("1",) * len(columns))
+    with pytest.raises(InputError) as caught:
+        read(path, "GPKG")
+    said = caught.value.problems[0]
+    del columns["fine"]
+    assert said.what.startswith(f"{len(columns)} of its columns cannot be read")
+    assert all(f"{name!r} ({kind})" in said.what for name, kind in columns.items())
+    assert "'fine'" not in said.what
+    assert "TEXT" in str(said.cure)
+
+
+def test_a_generated_column_is_read_like_others(tmp_path: Path, read: Any) -> None:
+    path = geopackage(tmp_path, {"n": "INTEGER"}, (5,))
+    with sqlite3.connect(path) as db:
+        db.execute("ALTER TABLE a ADD COLUMN twice INTEGER AS (n * 2)")
+    db.close()
+    assert read(path, "GPKG").attributes.to_pylist() == [{"n": 5, "twice": 10}]
+
+
+def test_a_second_geometry_is_not_left_out_in_silence(tmp_path: Path, read: Any) -> None:
+    with pytest.raises(InputError, match=r"second geometries: 'other' \(POINT\)"):
+        read(geopackage(tmp_path, {"other": "POINT"}, (None,)), "GPKG")
+
+
+def test_types_that_gdal_understands_are_read(tmp_path: Path, read: Any) -> None:
+    columns = {"a": "INT8", "b": "TEXT (5)", "c": "NUMERIC", "d": "integer(8)", "e": "BLOB(5)"}
+    got = read(geopackage(tmp_path, columns, (2**60 + 1, "x", 1.5, -(2**63), b"y")), "GPKG")
+    row = {"a": 2**60 + 1, "b": "x", "c": 1.5, "d": -(2**63), "e": b"y"}
+    assert got.attributes.to_pylist() == [row]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"), [("NUMERIC", 2**53 + 1), ("NUMERIC", "x"), ("INT8", "x"), ("INT8", 1.5)]
+)
+def test_a_value_that_would_be_another_is_named(
+    kind: str, value: object, tmp_path: Path, read: Any
+) -> None:
+    path = geopackage(tmp_path, {"n": kind}, (value,))
+    with pytest.raises(InputError, match=rf"'n' is of type {kind}, but the value {value!r} is in"):
+        read(path, "GPKG")
+
+
+def test_a_view_with_all_of_its_columns_is_read(tmp_path: Path, read: Any) -> None:
+    path = geopackage(tmp_path, {"n": "INTEGER"}, (5,))
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE VIEW v AS SELECT fid AS OGC_FID, geom, n, n || 'x' AS t FROM a")
+        db.execute(
+            "INSERT INTO gpkg_contents (table_name, data_type, identifier, srs_id) "
+            "VALUES ('v', 'features', 'v', 4326)"
+        )
+        db.execute("INSERT INTO gpkg_geometry_columns VALUES ('v', 'geom', 'POINT', 4326, 0, 0)")
+    db.close()
+    got = read(path, "GPKG", "v")
+    assert got.column("n") == [5]
+    assert got.column("t") == ["5x"]
