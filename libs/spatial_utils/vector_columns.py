@@ -23,6 +23,7 @@ class ColumnPlan:
         self._geometry = next((i for i, item in enumerate(schema) if is_geometry(item)), None)
         self._names = schema.names
         self._rows = 0
+        self._ids: pa.Array | None = None
         self.geometries = 0
         self.notes: tuple[str, ...] = ()
         self.late_notes: list[str] = []
@@ -44,6 +45,12 @@ class ColumnPlan:
         at = self._kept.index(index)
         self.schema = self.schema.set(at, self.schema.field(at).with_name(name))
 
+    def take_ids(self, ids: pa.Array) -> None:
+        """Hand out these instead of GDAL's."""
+        at, self._ids = self._kept.index(0), ids
+        item = pa.field(self.schema.names[at], ids.type, nullable=ids.null_count > 0)
+        self.schema = self.schema.set(at, item)
+
     def convert(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Raises `FileProblemError` for a row whose geometry GDAL could not make out."""
         if self._known.source_of_geometry:
@@ -51,13 +58,24 @@ class ColumnPlan:
         if self._fid is not None and self._fid not in self._kept and not self.late_notes:
             self._watch_ids(batch.column(self._fid))
         columns = [
-            _as_type(batch.column(index), self.schema.field(at).type)
+            _as_type(self._column(batch, index), self.schema.field(at).type)
             for at, index in enumerate(self._kept)
         ]
         self._rows += batch.num_rows
         if self._geometry is not None:
             self.geometries += batch.num_rows - batch.column(self._geometry).null_count
         return pa.record_batch(columns, schema=self.schema)
+
+    def _column(self, batch: pa.RecordBatch, index: int) -> pa.Array:
+        if self._ids is None or index != self._fid:
+            return batch.column(index)
+        ids = self._ids.slice(self._rows, batch.num_rows)
+        if len(ids) != batch.num_rows:
+            raise FileProblemError(
+                f"it has {len(self._ids)} features, of which GDAL makes more.",
+                "Export it anew, as one collection of features.",
+            )
+        return ids
 
     def _field(self, item: pa.Field) -> pa.Field:
         return pa.field(item.name, self._known.types.get(item.name) or _plain_type(item))
@@ -118,6 +136,8 @@ def _with_ids(
     name = known.keeps_fids if known.keeps_fids not in taken else f"feature_{known.keeps_fids}"
     refuse_twins([name, *sorted(taken)])
     plan.rename(0, name)
+    if known.ids is not None:
+        plan.take_ids(known.ids())
     return plan
 
 

@@ -124,8 +124,13 @@ LOSSES = (
 )
 """Words of those GDAL warnings that mean: another value is handed out than stands in the file."""
 
-CHATTER = ("Measured (M) geometry types are not supported", "GFS file saving asked, but failed")
-"""Words of warnings that are not about what is handed out; the measures are there, as WKB."""
+CHATTER = (
+    "Measured (M) geometry types are not supported",
+    "GFS file saving asked, but failed",
+    "Altering it to be unique",
+)
+"""Words of warnings that are not about what is handed out: the measures are there, as WKB, and ids
+are the file's own, see `vector_json_ids`."""
 
 GDAL_CHILD_OPTIONS = {
     "OGR_ARROW_MEM_LIMIT": str(256 * 2**20),

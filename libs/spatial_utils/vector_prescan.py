@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -26,6 +27,7 @@ from libs.spatial_utils.vector_gdal import GdalMessages, gdal_batches, gdal_laye
 from libs.spatial_utils.vector_geopackage import MisfitSearch, refuse_lost_columns
 from libs.spatial_utils.vector_gml import schema_without_geometry_types
 from libs.spatial_utils.vector_kml import unset_columns
+from libs.spatial_utils.vector_json_ids import feature_ids
 from libs.spatial_utils.vector_literals import (
     coordinate_that_is_no_number,
     impossible_date,
@@ -56,6 +58,8 @@ class Prescan:
     """CSV: the WKT column, or those of x and y."""
     keeps_fids: str | None = None
     """The name of the feature ids' column; None: they are not read. See `vector_columns`."""
+    ids: Callable[[], pa.Array] | None = None
+    """Reads these ids, one for each feature, where GDAL makes others of them."""
     notes: tuple[str, ...] = ()
     afterwards: Callable[[int], None] | None = None
     """Given how many geometries came, raises `FileProblemError` for what else was found."""
@@ -212,7 +216,12 @@ _SPECIALS: dict[str, Callable[[Request, Prescan], Prescan]] = {
 def _feature_ids(look: _Look, reading: Reading, known: Prescan) -> Prescan:
     """Ids that a file gives its features are data; a row's mere number is not."""
     if reading.driver in ("GeoJSON", "GeoJSONSeq"):
-        return replace(known, arguments={**known.arguments, "return_fids": True}, keeps_fids="id")
+        return replace(
+            known,
+            arguments={**known.arguments, "return_fids": True},
+            keeps_fids="id",
+            ids=partial(feature_ids, look.path),
+        )
     if not reading.own_row_numbers:
         return known
     _, meta = look.schema()
