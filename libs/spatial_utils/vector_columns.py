@@ -58,7 +58,7 @@ class ColumnPlan:
         if self._fid is not None and self._fid not in self._kept and not self.late_notes:
             self._watch_ids(batch.column(self._fid))
         columns = [
-            _as_type(self._column(batch, index), self.schema.field(at).type)
+            _as_type(self._column(batch, index), self.schema.field(at))
             for at, index in enumerate(self._kept)
         ]
         self._rows += batch.num_rows
@@ -164,12 +164,20 @@ def _plain_type(item: pa.Field) -> pa.DataType:
     return item.type
 
 
-def _as_type(column: pa.Array, wanted: pa.DataType) -> pa.Array:
+def _as_type(column: pa.Array, wanted: pa.Field) -> pa.Array:
     if isinstance(column, pa.ExtensionArray):
         column = column.storage
     if isinstance(column, pa.DictionaryArray):
         column = column.indices
-    return column if column.type == wanted else column.cast(wanted)
+    if column.type == wanted.type:
+        return column
+    try:
+        return column.cast(wanted.type)
+    except pa.ArrowInvalid as error:
+        raise FileProblemError(
+            f"column {wanted.name!r} has a value that is none of its type: {error}"[:500],
+            "Correct the value, or make the column one of text.",
+        ) from error
 
 
 def _has_content(column: pa.Array) -> pa.Array:

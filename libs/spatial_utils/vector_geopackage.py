@@ -2,7 +2,8 @@
 
 SQLite takes any name for a column's type, and stores any value in any column. GDAL leaves out the
 columns whose types it does not know, makes 0 of a text in a column of integers, cuts a number that
-does not fit, and takes what is no geometry for none, without a word or with one for all.
+does not fit, counts 30 February as 2 March, and takes what is no geometry for none, without a word
+or with one for all.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+from libs.spatial_utils.vector_days import impossible_day, is_impossible
 from libs.spatial_utils.vector_wire import FileProblemError
 
 _INTEGERS = {
@@ -25,7 +27,8 @@ _INTEGERS = {
 """By the type of the column: the smallest and the largest value; all that begin with INT have
 SQLite's own."""
 _REALS = frozenset({"FLOAT", "DOUBLE", "REAL", "NUMERIC"})
-# Texts and blobs may hold anything, and of a time that is none GDAL warns.
+_TIMES = frozenset({"DATE", "DATETIME"})
+# Texts and blobs may hold anything, and of a time that is none at all GDAL warns.
 
 
 class MisfitSearch:
@@ -103,6 +106,7 @@ def _opened(path: str) -> Iterator[sqlite3.Connection]:
     place = f"file:{quote(str(Path(path)))}?mode=ro&immutable=1"
     with contextlib.closing(sqlite3.connect(place, uri=True)) as connection:
         connection.execute("PRAGMA trusted_schema = OFF")
+        connection.create_function("impossible_day", 1, _is_impossible, deterministic=True)
         yield connection
 
 
@@ -122,6 +126,8 @@ def _look(connection: sqlite3.Connection, layer: str) -> None:
         return
     kinds = {name: kind for _, name, kind, *_ in columns}
     for name, is_misfit, value in zip(tests, found[::2], found[1::2], strict=True):
+        if is_misfit and kinds[name].upper().strip() in _TIMES:
+            raise impossible_day(name, value)
         if is_misfit:
             raise FileProblemError(
                 f"column {name!r} is of type {kinds[name]}, but the value {value!r:.100} is in it.",
@@ -161,6 +167,12 @@ def _misfit(name: str, kind: str) -> str | None:
         # Only NUMERIC keeps integers as such; those beyond 2^53 would be rounded.
         rounded = f"typeof({column}) = 'integer' AND {column} <> CAST({column} AS REAL)"
         return f"({no_number} OR {rounded})" if kind == "NUMERIC" else f"({no_number})"
+    if kind in _TIMES:
+        # The end of months first, then SQLite's calendar, then ours: each is dearer than the last.
+        # (`+`: else SQLite would compare numbers, for the sake of the column's type.)
+        late = f"substr({column}, 8, 3) NOT BETWEEN '-01' AND '-28'"
+        odd = f"date(substr({column}, 1, 10), '+0 days') IS NOT substr({column}, 1, 10)"
+        return f"((+{column} < '0001' OR {late} AND {odd}) AND impossible_day({column}))"
     limits = _INTEGERS.get(kind)
     if limits is None and not kind.startswith("INT"):
         return None
@@ -168,6 +180,11 @@ def _misfit(name: str, kind: str) -> str | None:
     if limits is not None:
         condition = f"{condition} OR {column} NOT BETWEEN {limits[0]} AND {limits[1]}"
     return f"({condition})"
+
+
+def _is_impossible(value: object) -> bool:
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return is_impossible(text)
 
 
 def _quoted(name: str) -> str:

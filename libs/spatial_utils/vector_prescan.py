@@ -22,6 +22,8 @@ from libs.spatial_utils.vector_drivers import (
     XY_COLUMNS,
     Reading,
 )
+from libs.spatial_utils.vector_days import refuse_impossible_days
+from libs.spatial_utils.vector_drivers import KML_UNSET, WKT_COLUMNS, XY_COLUMNS, Reading
 from libs.spatial_utils.vector_encoding import shapefile_encoding
 from libs.spatial_utils.vector_gdal import GdalMessages, gdal_batches, gdal_layer
 from libs.spatial_utils.vector_geopackage import MisfitSearch, refuse_lost_columns
@@ -265,6 +267,7 @@ def _with_zones(look: _Look, schema: pa.Schema, known: Prescan) -> Prescan:
     zoned, bare = (set[str](), set[str]())
     for batch in look.columns(naive) if naive else ():
         for name in naive:
+            refuse_impossible_days(name, batch.column(name))
             with_zone, without = _with_and_without_zone(batch.column(name))
             zoned |= {name} if with_zone else set()
             bare |= {name} if without else set()

@@ -266,3 +266,16 @@ def test_modules_in_the_work_folder_are_not_imported(countries: Path, tmp_path: 
         VectorSource(countries, "ESRI Shapefile"), limits=LIMITS, work_dir=tmp_path
     ) as stream:
         assert sum(batch.num_rows for batch in stream.batches()) == 177
+
+
+@pytest.mark.parametrize("zone", ["Z", "", "+02:00"])
+def test_an_impossible_day_in_a_flatgeobuf_is_the_files_fault(
+    zone: str, tmp_path: Path, read: Any
+) -> None:
+    at = f"2021-02-30T10:00:00{zone}"
+    feature = {"type": "Feature", "properties": {"t": at}, "geometry": None}
+    feature["geometry"] = {"type": "Point", "coordinates": [1, 2]}
+    (tmp_path / "a.geojson").write_text(json.dumps(feature))
+    subprocess.run(["ogr2ogr", "-f", "FlatGeobuf", "a.fgb", "a.geojson"], cwd=tmp_path, check=True)
+    with pytest.raises(InputError, match="'t' has the date '2021.02.30.*in no calendar"):
+        read(tmp_path / "a.fgb", "FlatGeobuf")

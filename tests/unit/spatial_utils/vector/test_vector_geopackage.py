@@ -87,3 +87,34 @@ def test_a_view_with_all_of_its_columns_is_read(tmp_path: Path, read: Any) -> No
     got = read(path, "GPKG", "v")
     assert got.column("n") == [5]
     assert got.column("t") == ["5x"]
+
+
+@pytest.mark.parametrize("kind", ["DATE", "DATETIME", "datetime"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("2021-02-30", "2021-02-29", "2021-04-31", "2100-02-29", "2021-2-30", "2021/02/30"),
+        *("2021-02-30T10:00:00Z", "2021-02-31 10:00:00", b"2021-02-30", "0000-01-01"),
+        "-0044-03-15",
+    ],
+)
+def test_a_day_that_is_in_no_calendar_is_named(
+    value: object, kind: str, tmp_path: Path, read: Any
+) -> None:
+    path = geopackage(tmp_path, {"t": kind}, ("2021-02-28",), (value,))
+    with pytest.raises(InputError) as caught:
+        read(path, "GPKG")
+    assert f"column 't' has the date {value!r}, which is in no calendar" in str(caught.value)
+
+
+def test_days_that_calendars_have_are_read(tmp_path: Path, read: Any) -> None:
+    days = ["2020-02-29", "2000-02-29", "0001-01-01", "9999-12-31", None, "2021-03-31"]
+    path = geopackage(
+        tmp_path,
+        {"d": "DATE", "t": "DATETIME"},
+        *[(day, f"{day}T10:11:12.123Z" if day else None) for day in days],
+    )
+    got = read(path, "GPKG")
+    assert [None if day is None else str(day) for day in got.column("d")] == days
+    moments = [None if day is None else f"{day} 10:11:12.123000+00:00" for day in days]
+    assert [None if moment is None else str(moment) for moment in got.column("t")] == moments
