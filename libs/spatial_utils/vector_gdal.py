@@ -20,6 +20,7 @@ from libs.spatial_utils.vector_wire import MAX_BATCH_ROWS, FileProblemError
 
 _CURE = "Check that it is whole and of the declared format, or export it anew."
 _MOST_NOTES = 20
+_OGR_TYPE = b"GDAL:OGR:type"
 _GDAL_ERRORS = (
     DataSourceError,
     DataLayerError,
@@ -142,4 +143,18 @@ def gdal_batches(reader: pa.RecordBatchReader, messages: GdalMessages) -> Iterat
         messages.refuse_losses()
         if batch is None:
             return
-        yield batch
+        yield _without_padding(batch)
+
+
+def _without_padding(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """GDAL fills times that it hands out as text up with NULs, where others have milliseconds."""
+    for at, item in enumerate(batch.schema):
+        if pa.types.is_string(item.type) and (item.metadata or {}).get(_OGR_TYPE) == b"DateTime":
+            column = batch.column(at)
+            data = column.buffers()[2]
+            if data is None or b"\0" not in memoryview(data).tobytes():
+                continue
+            import pyarrow.compute as pc  # late: a tenth of the child's start, and few need it
+
+            batch = batch.set_column(at, item, pc.utf8_rtrim(column, "\0"))
+    return batch

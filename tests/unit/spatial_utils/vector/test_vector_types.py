@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 import sqlite3
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyogrio
 import pytest
@@ -217,6 +219,21 @@ def test_the_row_number_of_a_geopackage_is_left_out_with_a_note(tmp_path: Path, 
     got = read(tmp_path / "a.gpkg", "GPKG")
     assert got.attributes.schema.names == ["a"]
     assert any("'fid'" in note for note in got.info.notes)
+
+
+@pytest.mark.parametrize("fraction", ["", ".123"])
+def test_times_of_a_geodatabase_of_arcgis_pro_are_not_padded(
+    fraction: str, tmp_path: Path, read: Any
+) -> None:
+    times = pd.to_datetime(
+        ["2020-03-01T10:11:12", f"2021-01-01T09:15:00{fraction}", None], format="ISO8601"
+    )
+    frame = gpd.GeoDataFrame({"t": times}, geometry=[shapely.Point(1, 2)] * 3, crs=4326)
+    options = {"driver": "OpenFileGDB", "TARGET_ARCGIS_VERSION": "ARCGIS_PRO_3_2_OR_LATER"}
+    frame.to_file(tmp_path / "a.gdb", layer="a", **options)
+    path = Path(shutil.make_archive(str(tmp_path / "a.gdb"), "zip", tmp_path, "a.gdb"))
+    moments = [None if time is pd.NaT else time.tz_localize(UTC) for time in times]
+    assert read(path, "OpenFileGDB").column("t") == moments
 
 
 def test_natural_earth_reads_as_geopandas_reads_it(countries: Path, read: Any) -> None:
