@@ -35,7 +35,8 @@ class Reading:
     counts_cheaply: bool = False
     """The number of features stands in the file's header or index."""
     own_row_numbers: frozenset[str] = frozenset()
-    """Names of the feature id column that mean nothing but the row's number in the file."""
+    """Names of the feature id column that mean nothing but the row's number in the file, if they
+    count the rows without a gap: others may be what another table refers to."""
 
 
 READINGS: dict[str, Reading] = {

@@ -126,6 +126,23 @@ class _Look:
         """Columns of a CSV file, as the texts that stand there."""
         plain = {**self.arguments, "AUTODETECT_TYPE": "NO"}
         yield from replace(self, arguments=plain).columns(names)
+    def feature_ids_count_rows(self) -> bool:
+        """Whether they are 0, 1, 2, ... or 1, 2, 3, ... without a gap: nobody can miss them."""
+        arguments = {**self.arguments, "layer": self.layer, "columns": [], "return_fids": True}
+        expected: int | None = None
+        with gdal_layer(self.path, self.messages, {**arguments, "read_geometry": False}) as (
+            _,
+            reader,
+        ):
+            for batch in gdal_batches(reader, self.messages):
+                ids = batch.column(0).to_numpy()
+                if not len(ids):
+                    continue
+                expected = int(ids[0]) if expected is None and ids[0] in (0, 1) else expected
+                if expected is None or (ids != range(expected, expected + len(ids))).any():
+                    return False
+                expected += len(ids)
+        return True
 
 
 def _shapefile(request: Request, known: Prescan) -> Prescan:
@@ -228,7 +245,7 @@ def _feature_ids(look: _Look, reading: Reading, known: Prescan) -> Prescan:
         return known
     _, meta = look.schema()
     name = str(meta["fid_column"])
-    if name.lower() in reading.own_row_numbers:
+    if name.lower() in reading.own_row_numbers and look.feature_ids_count_rows():
         return replace(
             known, notes=(*known.notes, f"The row numbers in {name!r} were not taken over.")
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +120,49 @@ def test_days_that_calendars_have_are_read(tmp_path: Path, read: Any) -> None:
     assert [None if day is None else str(day) for day in got.column("d")] == days
     moments = [None if day is None else f"{day} 10:11:12.123000+00:00" for day in days]
     assert [None if moment is None else str(moment) for moment in got.column("t")] == moments
+
+
+@pytest.mark.parametrize("ids", [(1, 102), (1, 3), (5, 6), (-1, 0)])
+def test_feature_ids_that_do_not_count_rows_are_kept(
+    ids: tuple[int, int], tmp_path: Path, read: Any
+) -> None:
+    path = geopackage(tmp_path, {"n": "INTEGER"}, (7,), (8,))
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE a SET fid = fid + 1000")
+        for n, fid in zip((7, 8), ids, strict=True):
+            db.execute("UPDATE a SET fid = ? WHERE n = ?", (fid, n))
+    db.close()
+    got = read(path, "GPKG")
+    assert got.attributes.to_pylist() == [
+        {"fid": fid, "n": n} for n, fid in zip((7, 8), ids, strict=True)
+    ]
+    assert not any("row numbers" in note for note in got.info.notes)
+
+
+def test_feature_ids_that_count_rows_are_left_out_with_a_note(tmp_path: Path, read: Any) -> None:
+    rows = [(n,) for n in range(40_000)]
+    path = geopackage(tmp_path, {"n": "INTEGER"}, *rows)
+    got = read(path, "GPKG")
+    assert got.attributes.schema.names == ["n"]
+    assert got.info.notes == ("The row numbers in 'fid' were not taken over.",)
+    with sqlite3.connect(path) as db:
+        db.execute("DELETE FROM a WHERE n = 30000")
+    db.close()
+    kept = read(path, "GPKG")
+    assert kept.column("fid") == [n + 1 for n in range(40_000) if n != 30_000]
+
+
+@pytest.mark.parametrize("gap", [False, True])
+def test_the_object_ids_of_a_geodatabase_follow_the_same_rule(
+    gap: bool, tmp_path: Path, read: Any
+) -> None:
+    source = geopackage(tmp_path, {"n": "TEXT"}, ("a",), ("b",), ("c",))
+    command = ["ogr2ogr", "-f", "OpenFileGDB", "-preserve_fid", tmp_path / "a.gdb", source]
+    command += ["-lco", "FID=OBJECTID", "-where", "n <> 'b'" if gap else "1 = 1"]
+    subprocess.run(command, check=True)
+    path = Path(shutil.make_archive(str(tmp_path / "a.gdb"), "zip", tmp_path, "a.gdb"))
+    got = read(path, "OpenFileGDB").attributes
+    if gap:
+        assert got.to_pylist() == [{"OBJECTID": 1, "n": "a"}, {"OBJECTID": 3, "n": "c"}]
+    else:
+        assert got.to_pylist() == [{"n": n} for n in "abc"]
