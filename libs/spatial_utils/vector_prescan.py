@@ -16,20 +16,19 @@ import pyogrio
 
 from libs.spatial_utils import vector_shapefile
 from libs.spatial_utils.vector_csv import look_at_rows, notes_on_choice
+from libs.spatial_utils.vector_days import refuse_impossible_days
 from libs.spatial_utils.vector_drivers import (
     GML_BOX_ATTRIBUTES,
     WKT_COLUMNS,
     XY_COLUMNS,
     Reading,
 )
-from libs.spatial_utils.vector_days import refuse_impossible_days
-from libs.spatial_utils.vector_drivers import KML_UNSET, WKT_COLUMNS, XY_COLUMNS, Reading
 from libs.spatial_utils.vector_encoding import shapefile_encoding
 from libs.spatial_utils.vector_gdal import GdalMessages, gdal_batches, gdal_layer
 from libs.spatial_utils.vector_geopackage import MisfitSearch, refuse_lost_columns
 from libs.spatial_utils.vector_gml import schema_without_geometry_types
-from libs.spatial_utils.vector_kml import unset_columns
 from libs.spatial_utils.vector_json_ids import feature_ids
+from libs.spatial_utils.vector_kml import unset_columns
 from libs.spatial_utils.vector_literals import (
     coordinate_that_is_no_number,
     impossible_date,
@@ -126,6 +125,7 @@ class _Look:
         """Columns of a CSV file, as the texts that stand there."""
         plain = {**self.arguments, "AUTODETECT_TYPE": "NO"}
         yield from replace(self, arguments=plain).columns(names)
+
     def feature_ids_count_rows(self) -> bool:
         """Whether they are 0, 1, 2, ... or 1, 2, 3, ... without a gap: nobody can miss them."""
         arguments = {**self.arguments, "layer": self.layer, "columns": [], "return_fids": True}
