@@ -155,7 +155,7 @@ def copy_arguments(
     arguments = ["-q", "-of", "COG"]
     arguments += ["-if", "VRT"] if from_vrt else selection_arguments(info, options)
     for option in (
-        *compression_options(info, options.compression),
+        *compression_options(info, options.compression, is_warped=options.reprojects),
         f"BLOCKSIZE={options.blocksize}",
         # A file's own overviews may show anything: they are made anew from its pixels.
         f"OVERVIEWS={'AUTO' if from_vrt else 'IGNORE_EXISTING'}",

@@ -16,8 +16,14 @@ STAGED_NAME = "source"
 
 _CANNOT_START = 127
 _WORDS_LINES = 3
-_HARMLESS = re.compile(r"PROJ: |[Rr]eprojection failed|Too many points|failed to transform")
-"""Errors that a good reprojection writes: corners of the target with no place in the source."""
+_HARMLESS = re.compile(
+    # Of a good reprojection: corners of the target with no place in the source.
+    r"PROJ: |[Rr]eprojection failed|Too many points|failed to transform"
+    # GDAL's reading threads, about a copy in memory that says of one band what was true of all:
+    # each tile of a file that holds its bands one after the other. Its pixels are right.
+    r'|^ERROR 1: _TIFFVSetField:/vsimem/decompress_\w+\.tif: Bad value \d+ for "ExtraSamples" tag$'
+)
+"""Errors that are none."""
 
 _COULD_NOT_WRITE = re.compile(r"No space left on device|TIFFAppendToStrip|[Ww]rite error")
 NO_ROOM_BYTES = 16 * 2**20

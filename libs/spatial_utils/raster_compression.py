@@ -76,14 +76,18 @@ def warp_resampling(info: RasterInfo, wished: str) -> str:
     return "bilinear" if is_continuous else "near"
 
 
-def compression_options(info: RasterInfo, wished: str) -> list[str]:
-    """Creation options of the COG driver; every choice is lossless."""
+def compression_options(info: RasterInfo, wished: str, *, is_warped: bool) -> list[str]:
+    """Creation options of the COG driver; every choice is lossless.
+
+    `is_warped`: the pixels come from `gdalwarp`, which stores them in whole bytes.
+    """
     name = wished if wished != "auto" else _automatic(info)
     options = [f"COMPRESS={name.upper()}"]
     if name in LEVELS:
         options.append(f"LEVEL={LEVELS[name]}")
     if name != "none":
-        options.append(f"PREDICTOR={_predictor(info)}")
+        is_odd = info.has_odd_bits and not is_warped
+        options.append(f"PREDICTOR={'NO' if is_odd else _predictor(info)}")
     return options
 
 

@@ -52,6 +52,8 @@ class RasterInfo(Frozen):
     has_units: bool
     """A band has a unit of measure, a scale or an offset: its values are measurements."""
     uncompressed_bytes: int
+    has_odd_bits: bool = False
+    """Pixels are stored in 12 bits, say: no TIFF predictor takes those."""
     block_rows: int
     """Of the highest block: the lines that are read at once, whether they are wanted or not."""
     notes: tuple[str, ...] = ()
@@ -136,10 +138,16 @@ def _described(
             for band in info.bands
         ),
         has_units=any(band.unit or band.scale or band.offset for band in info.bands),
+        has_odd_bits=any(_has_odd_bits(band) for band in info.bands),
         uncompressed_bytes=uncompressed_bytes(info),
         block_rows=max(band.block[1] for band in info.bands),
         notes=(*notes, *nodata_notes(info.bands, about)),
     )
+
+
+def _has_odd_bits(band: GdalBand) -> bool:
+    bits = items_of(band.metadata, "IMAGE_STRUCTURE").get("NBITS", "8")
+    return bits not in ("8", "16", "32", "64")
 
 
 def bands_of(info: DatasetInfo) -> tuple[Band, ...]:

@@ -97,6 +97,45 @@ def test_each_compression_is_lossless(
         assert cog.block_shapes == [(256, 256)] * 3
 
 
+@pytest.mark.parametrize("target_crs", [None, "EPSG:3035"])
+def test_bands_one_after_the_other_come_out_as_they_went_in(
+    target_crs: str | None, make_tiff: MakeTiff, make_cog: MakeCog
+) -> None:
+    source = make_tiff(gradient(bands=4, dtype="uint16"), interleave="band", compress="deflate")
+    result = make_cog(source, target_crs=target_crs)
+    assert_valid_cog(result.path)
+    if target_crs is None:
+        assert_same_raster(result.path, source)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "bits", "bands"), [("uint16", 12, 1), ("uint8", 4, 3), ("uint32", 20, 2)]
+)
+@pytest.mark.parametrize("target_crs", [None, "EPSG:3035"])
+def test_pixels_in_an_odd_number_of_bits_stay_so(
+    dtype: str, bits: int, bands: int, target_crs: str | None,
+    make_tiff: MakeTiff, make_cog: MakeCog,
+) -> None:  # fmt: skip
+    values = gradient(bands=bands) % (2**bits)
+    source = make_tiff(values.astype(dtype), nbits=bits)
+    result = make_cog(source, target_crs=target_crs)
+    assert_valid_cog(result.path)
+    if target_crs is None:
+        assert_same_raster(result.path, source)
+        with rasterio.open(result.path) as cog:
+            assert cog.tags(1, ns="IMAGE_STRUCTURE")["NBITS"] == str(bits)
+
+
+def test_a_scene_of_sentinel_2_in_15_bits_comes_out_pixel_by_pixel(
+    make_tiff: MakeTiff, translate: Translate, make_cog: MakeCog
+) -> None:
+    tiff = make_tiff((gradient() * 300).astype("uint16"))
+    lossless = ("-co", "REVERSIBLE=YES", "-co", "QUALITY=100", "-co", "NBITS=15")
+    result = make_cog(translate(tiff, "a.jp2", "-of", "JP2OpenJPEG", *lossless), "JP2OpenJPEG")
+    assert_valid_cog(result.path)
+    assert_same_raster(result.path, tiff)
+
+
 @pytest.mark.parametrize("nodata", [-9999.0, float("nan"), -3.4028234663852886e38])
 def test_names_scales_and_nodata_are_kept(
     nodata: float, make_tiff: MakeTiff, make_cog: MakeCog

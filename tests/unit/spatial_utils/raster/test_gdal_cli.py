@@ -145,6 +145,17 @@ def test_an_error_in_passing_counts_even_when_the_program_ends_well(tmp_path: Pa
         mocked("echo 'ERROR 1: a tile is missing' >&2").run("gdal_translate", [], work_dir=tmp_path)
 
 
+@pytest.mark.parametrize(
+    "where", ["/vsimem/decompress_0x55a9d6622e40.tif: x", "/vsimem/other.tif", "source.tif"]
+)
+def test_a_tag_that_is_wrong_counts_except_in_gdals_own_copy_of_a_tile(
+    where: str, tmp_path: Path
+) -> None:
+    said = f'ERROR 1: _TIFFVSetField:{where}: Bad value 3 for "ExtraSamples" tag'
+    with pytest.raises(InputError, match="ExtraSamples"):
+        mocked(f"echo '{said}' >&2").run("gdal_translate", [], work_dir=tmp_path)
+
+
 def test_points_outside_of_a_projection_are_no_error(tmp_path: Path) -> None:
     gdal = mocked("echo 'ERROR 1: PROJ: merc: Invalid latitude' >&2")
     assert gdal.run("gdalwarp", [], work_dir=tmp_path).stdout == ""
