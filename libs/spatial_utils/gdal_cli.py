@@ -210,6 +210,9 @@ class GDAL:
             "MALLOC_TRIM_THRESHOLD_": str(512 * 2**20),
             # Where a GeoTIFF lies is said in it or in its world file, never in .aux.xml or .tab.
             "GDAL_GEOREF_SOURCES": "INTERNAL,WORLDFILE",
+            # Else GDAL takes, for a code that EPSG has withdrawn, the one that came in its place,
+            # which may be on another datum: of EPSG:3411 it would make EPSG:3413.
+            "OSR_USE_NON_DEPRECATED": "NO",
         }
 
 

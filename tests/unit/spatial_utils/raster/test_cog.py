@@ -17,6 +17,7 @@ from rio_cogeo.cogeo import cog_validate
 
 from libs.errors import InputError
 from libs.spatial_utils.cog import CogOptions, CogResult, write_cog
+from libs.spatial_utils.crs import reconcile
 from libs.spatial_utils.gdal_cli import GDAL
 from libs.spatial_utils.raster_info import inspect_raster
 
@@ -231,6 +232,20 @@ def test_the_declared_crs_is_written_where_the_file_names_none(
     wkt = rasterio.CRS.from_epsg(25833).to_wkt()
     with rasterio.open(make_cog(silent, source_crs=wkt).path) as cog:
         assert cog.crs.to_epsg() == 25833
+
+
+@pytest.mark.parametrize("code", [3411, 3412, 31700, 3785])
+def test_a_code_that_epsg_has_withdrawn_is_the_cogs_too(
+    code: int, make_tiff: MakeTiff, make_cog: MakeCog, tmp_path: Path
+) -> None:
+    result = make_cog(make_tiff(gradient(), crs=None), source_crs=f"EPSG:{code}")
+    again = make_cog(result.path.rename(tmp_path / "again.tif"), source_crs=f"EPSG:{code}")
+    warped = make_cog(make_tiff(gradient()), target_crs=f"EPSG:{code}")
+    for made in (result, again, warped):
+        assert made.crs_wkt.endswith(f'ID["EPSG",{code}]]')
+        assert reconcile(f"EPSG:{code}", made.crs_wkt, "x").code == f"EPSG:{code}"
+    with rasterio.Env(OSR_USE_NON_DEPRECATED="NO"), rasterio.open(warped.path) as cog:
+        assert cog.crs.to_wkt().endswith(f'AUTHORITY["EPSG","{code}"]]')
 
 
 def test_the_files_own_crs_is_never_overwritten(make_tiff: MakeTiff, make_cog: MakeCog) -> None:
