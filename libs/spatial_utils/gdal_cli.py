@@ -174,7 +174,10 @@ class GDAL:
                 raise no_room(about, program)
             words = gdal_words(outcome.stderr, work_dir, about)
             raise UnreadableFileError(
-                about, f"{program} could not read all of it. GDAL says: {words}", "Upload it again."
+                about,
+                f"{program} could not read all of it. GDAL says: {words}",
+                "Upload it again; where GDAL says the same of your own copy (gdalinfo -checksum "
+                "FILE), get it anew from where it came from.",
             )
         return GDALOutput(
             stdout=stdout.decode("utf-8", "replace"),

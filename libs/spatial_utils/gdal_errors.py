@@ -25,6 +25,9 @@ _HARMLESS = re.compile(
 )
 """Errors that are none."""
 
+_DAMAGE = re.compile(r"JPEGLib:(?:Corrupt JPEG data|Premature end)")
+"""Warnings that are none: GDAL goes on with whatever pixels the broken tile gives."""
+
 _COULD_NOT_WRITE = re.compile(r"No space left on device|TIFFAppendToStrip|[Ww]rite error")
 NO_ROOM_BYTES = 16 * 2**20
 """With less than this left on its disk, a program that failed is taken to have failed for it."""
@@ -69,7 +72,8 @@ class UnsafePathError(OperatorError):
 def gdal_words(stderr: str, work_dir: Path, about: str) -> str:
     """GDAL's last complaints in one line, with the user's name for the file in place of ours."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    wanted = [line for line in lines if line.startswith("ERROR ")] or lines
+    errors = [line for line in lines if line.startswith("ERROR ")]
+    wanted = [line for line in lines if _counts(line)] or errors or lines
     text = " / ".join(dict.fromkeys(wanted[-_WORDS_LINES:]))[-1000:]
     text = re.sub(re.escape(str(work_dir)) + r"[^\s'\",:]*", about, text)
     return re.sub(rf"\b{STAGED_NAME}\.\w+", about, text)
@@ -77,14 +81,12 @@ def gdal_words(stderr: str, work_dir: Path, about: str) -> str:
 
 def first_error(stderr: str) -> str | None:
     """The first line in which a program that ended well still says that something failed."""
-    return next(
-        (
-            line
-            for line in stderr.splitlines()
-            if line.startswith("ERROR ") and not _HARMLESS.search(line)
-        ),
-        None,
-    )
+    return next(filter(_counts, stderr.splitlines()), None)
+
+
+def _counts(line: str) -> bool:
+    is_error = line.startswith("ERROR ") and not _HARMLESS.search(line)
+    return is_error or bool(_DAMAGE.search(line))
 
 
 def error_of(

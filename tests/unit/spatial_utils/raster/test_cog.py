@@ -424,6 +424,24 @@ def test_a_file_that_was_cut_short_gives_nothing(
     assert list(tmp_path.iterdir()) == [source]
 
 
+@pytest.mark.parametrize("target_crs", [None, "EPSG:3035"])
+@pytest.mark.parametrize("damage", [bytes(500), b"\xff\xd9"])
+def test_a_damaged_jpeg_tile_is_refused(
+    damage: bytes, target_crs: str | None, make_tiff: MakeTiff, make_cog: MakeCog
+) -> None:
+    source = make_tiff(
+        gradient(bands=3, dtype="uint8"), photometric="YCBCR", compress="JPEG", tiled=True,
+        interleave="pixel",
+    )  # fmt: skip
+    make_cog(source, target_crs=target_crs)
+    data = bytearray(source.read_bytes())
+    middle = data.index(b"\xff\xda") + 140  # in the first tile, behind its start of scan
+    data[middle : middle + len(damage)] = damage
+    source.write_bytes(data)
+    with pytest.raises(InputError, match=r"input\.tif: .*Corrupt JPEG data.*Cure: .*again"):
+        make_cog(source, target_crs=target_crs)
+
+
 def test_a_real_geoid_grid_comes_out_as_it_went_in(translate: Translate, make_cog: MakeCog) -> None:
     source = translate(REAL_GRID, "egm96.tif")
     result = make_cog(source)
