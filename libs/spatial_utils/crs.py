@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from libs.models.geo import CRS, Bounds, GeographicExtent
+from libs.spatial_utils.crs_domain import extent_within_the_domain, leaves_the_domain
 from libs.spatial_utils.errors import (
     CrsConflictError,
     UnknownCrsError,
@@ -83,19 +84,24 @@ def is_same(one: ProjCRS, other: ProjCRS) -> bool:
 def to_geographic_extent(bounds: Bounds, crs: CRS) -> GeographicExtent:
     """The box in degrees of WGS 84 that holds `bounds`, its sides followed point by point.
 
-    A box that crosses the antimeridian has its west above its east. Raises `UnreadableFileError`
-    for a box that lies outside what the CRS can express.
+    A box that crosses the antimeridian has its west above its east. Of a box that lies in part
+    outside of what the CRS can express, the other part counts. Raises `UnreadableFileError` for one
+    that lies outside as a whole.
     """
     from pyproj import Transformer
 
     transformer = Transformer.from_crs(_parse(crs.wkt, "crs"), "OGC:CRS84", always_xy=True)
-    west, south, east, north = transformer.transform_bounds(*bounds.xyxy, densify_pts=_EDGE_POINTS)
-    if not all(map(math.isfinite, (west, south, east, north))):
+    if leaves_the_domain(bounds, transformer):
+        box = extent_within_the_domain(bounds, transformer)
+    else:
+        box = transformer.transform_bounds(*bounds.xyxy, densify_pts=_EDGE_POINTS)
+    if box is None or not all(map(math.isfinite, box)):
         raise UnreadableFileError(
             f"bounds {bounds.xyxy}",
             f"this box lies outside the area that {crs.code or crs.name} can express.",
             "Check that the declared `crs` is the one of the coordinates.",
         )
+    west, south, east, north = box
     west, east = _wrapped(west, east)
     return GeographicExtent(
         west_bound_longitude=west,

@@ -19,6 +19,8 @@ _WORDS_LINES = 3
 _HARMLESS = re.compile(
     # Of a good reprojection: corners of the target with no place in the source.
     r"PROJ: |[Rr]eprojection failed|Too many points|failed to transform"
+    # And of `gdalinfo`, which gives the corners in degrees: those of a map of the whole world.
+    r"|^ERROR 1: Point outside of projection domain$"
     # GDAL's reading threads, about a copy in memory that says of one band what was true of all:
     # each tile of a file that holds its bands one after the other. Its pixels are right.
     r'|^ERROR 1: _TIFFVSetField:/vsimem/decompress_\w+\.tif: Bad value \d+ for "ExtraSamples" tag$'

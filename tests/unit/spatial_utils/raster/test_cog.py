@@ -17,7 +17,7 @@ from rio_cogeo.cogeo import cog_validate
 
 from libs.errors import InputError
 from libs.spatial_utils.cog import CogOptions, CogResult, write_cog
-from libs.spatial_utils.crs import reconcile
+from libs.spatial_utils.crs import describe, reconcile, to_geographic_extent
 from libs.spatial_utils.gdal_cli import GDAL
 from libs.spatial_utils.raster_info import inspect_raster
 
@@ -460,6 +460,27 @@ def test_a_world_in_degrees_can_be_reprojected_to_mercator(
         there = next(cog.sample([(east[0], north[0])]))[0]
         here = next(grid.sample([(10, 50)]))[0]
         assert there == pytest.approx(here, abs=0.5)
+
+
+@pytest.mark.parametrize("code", ["ESRI:54009", "ESRI:54030", "ESRI:54052", "EPSG:3408"])
+def test_a_map_of_the_world_whose_corners_are_no_places_comes_in_and_out(
+    code: str, make_tiff: MakeTiff, make_cog: MakeCog
+) -> None:
+    half = 18_100_000
+    world = make_tiff(
+        gradient(181, 181), crs=code, transform=from_origin(-half, half, 200_000, 200_000)
+    )
+    result = make_cog(world, source_crs=code)
+    assert_valid_cog(result.path)
+    assert_same_raster(result.path, world)
+    degrees = make_tiff(gradient(180, 360), crs="EPSG:4326", transform=from_origin(-180, 90, 1, 1))
+    warped = make_cog(degrees, target_crs=code)
+    extent = to_geographic_extent(warped.bounds, describe(code))
+    assert extent.west_bound_longitude == pytest.approx(-180, abs=1)
+    assert extent.east_bound_longitude == pytest.approx(180, abs=1)
+    # Where GDAL ends its grid is its own guess: for Goode's projection at 81 degrees.
+    assert -90 <= extent.south_bound_latitude < -81
+    assert 81 < extent.north_bound_latitude <= 90
 
 
 def test_jpeg2000_comes_out_pixel_by_pixel(

@@ -137,6 +137,35 @@ def test_an_extent_across_the_antimeridian_has_its_west_above_its_east(
     assert got == pytest.approx(west_east, abs=0.01)
 
 
+@pytest.mark.parametrize(
+    ("code", "xyxy", "wsen"),
+    [
+        ("ESRI:54009", (-18041000, -9000000, 18041000, 9000000), (-180, -89, 180, 89)),
+        ("ESRI:54008", (-20015109, -10007554, 20015109, 10007554), (-180, -90, 180, 90)),
+        ("ESRI:54030", (-17005833, -8625154, 17005833, 8625154), (-180, -90, 180, 90)),
+        ("ESRI:54052", (-20037508, -8673500, 20037508, 8673500), (-180, -89.5, 180, 89.5)),
+        ("EPSG:3408", (-9036842.76, -9036842.76, 9036842.76, 9036842.76), (-180, -89, 180, 90)),
+        ("ESRI:54009", (16e6, -3e6, 18.1e6, 3e6), (159.64, -24.55, 180, 24.55)),
+        ("ESRI:54009", (-18.1e6, -3e6, -16e6, 3e6), (-180, -24.55, -159.64, 24.55)),
+        # across the antimeridian, which is no edge of this one
+        ("+proj=moll +lon_0=180", (-18.1e6, -9.1e6, 18.1e6, 9.1e6), (-180, -90, 180, 90)),
+        ("+proj=ortho +lon_0=180 +R=6371000", (-7e6, -3e6, 7e6, 3e6), (90, -28, -90, 28)),
+    ],
+)
+def test_of_a_box_beyond_the_edge_of_the_world_the_part_that_is_of_it_counts(
+    code: str, xyxy: tuple[float, float, float, float], wsen: tuple[float, float, float, float]
+) -> None:
+    min_x, min_y, max_x, max_y = xyxy
+    box = Bounds(min_x=min_x, min_y=min_y, max_x=max_x, max_y=max_y)
+    crs = describe(code) if ":" in code else describe(pyproj.CRS(code).to_wkt())
+    extent = to_geographic_extent(box, crs)
+    got = (
+        extent.west_bound_longitude, extent.south_bound_latitude,
+        extent.east_bound_longitude, extent.north_bound_latitude,
+    )  # fmt: skip
+    assert got == pytest.approx(wsen, abs=1)
+
+
 def test_a_box_outside_of_what_the_crs_can_express_is_the_users_fault() -> None:
     box = Bounds(min_x=1e12, min_y=1e12, max_x=1e13, max_y=1e13)
     with pytest.raises(InputError, match="EPSG:32633"):
