@@ -16,6 +16,7 @@ from libs.spatial_utils.cog_commands import (
     CogOptions,
     adds_mask,
     copy_arguments,
+    lost_heights,
     require_exact_warp,
     selection_arguments,
     warp_arguments,
@@ -70,7 +71,7 @@ def write_cog(
 
     Pixels, data types, nodata, band names, palettes, scales and masks are kept. `target` appears
     whole or not at all. Returns what a reader must know: a mask or a nodata value that the source
-    had not, what a reprojection did to the cells.
+    had not, what a reprojection did to the cells, heights whose reference system is not named now.
 
     Raises:
         InputError: the pixels cannot all be read, or not be reprojected without loss.
@@ -165,7 +166,20 @@ def _cache_mb(gdal: GDAL, info: RasterInfo, options: CogOptions) -> int:
 
 
 def _notes(info: RasterInfo, options: CogOptions) -> tuple[str, ...]:
-    if not options.reprojects or info.has_nodata or info.has_alpha or info.has_mask:
+    if not options.reprojects:
+        return ()
+    heights = lost_heights(info, options)
+    if heights is None:
+        return _marked_outside(info)
+    note = (
+        f"The source's CRS counts heights in {heights}, and {options.target_crs} names none: the "
+        "values are the source's, but the result no longer says what its heights are above."
+    )
+    return (note, *_marked_outside(info))
+
+
+def _marked_outside(info: RasterInfo) -> tuple[str, ...]:
+    if info.has_nodata or info.has_alpha or info.has_mask:
         return ()
     how = "a mask" if adds_mask(info) else "the nodata value NaN"
     return (f"The source had no nodata value: {how} marks what lies outside of it.",)

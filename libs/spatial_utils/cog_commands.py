@@ -14,6 +14,7 @@ from pydantic import Field, field_validator
 
 from libs.errors import InputError
 from libs.models import Frozen
+from libs.spatial_utils.crs import heights_of, says_as_much
 from libs.spatial_utils.raster_compression import (
     compression_options,
     overview_resampling,
@@ -50,7 +51,8 @@ class CogOptions(Frozen):
     """What may be chosen about a COG."""
 
     source_crs: str | None = None
-    """`EPSG:32633` or WKT: the declared CRS, assigned when the file itself names none."""
+    """`EPSG:32633` or WKT: the declared CRS, which the file does not contradict; assigned when the
+    file says less, or nothing."""
     target_crs: str | None = None
     """Reproject into this CRS; None: the grid stays as it is."""
     resampling: Resampling = "auto"
@@ -86,6 +88,18 @@ def adds_mask(info: RasterInfo) -> bool:
     return not (info.has_nodata or info.has_alpha or _is_float(info))
 
 
+def lost_heights(info: RasterInfo, options: CogOptions) -> str | None:
+    """The reference system of the source's heights, where a reprojection into a CRS without any
+    leaves it behind.
+
+    `gdalwarp` would take all cells for heights and count them from the ellipsoid from then on.
+    """
+    source, target = info.crs_wkt or options.source_crs, options.target_crs
+    if source is None or target is None or not options.reprojects or heights_of(target):
+        return None
+    return heights_of(source)
+
+
 def warp_arguments(
     info: RasterInfo,
     options: CogOptions,
@@ -99,8 +113,9 @@ def warp_arguments(
     arguments = ["-q", "-if", info.driver, "-of", "GTiff"]
     if degrees_to_360:
         arguments += ["--config", "CENTER_LONG", "180"]
-    if info.crs_wkt is None and options.source_crs is not None:
-        arguments += ["-s_srs", options.source_crs]
+    arguments += _declared_crs("-s_srs", info, options)
+    if lost_heights(info, options):
+        arguments.append("-novshift")
     arguments += ["-t_srs", options.target_crs or ""]
     arguments += ["-r", warp_resampling(info, options.resampling)]
     arguments += ["-et", str(WARP_TOLERANCE_PIXELS), "-wm", str(WARP_MEMORY_MB)]
@@ -135,8 +150,7 @@ def selection_arguments(info: RasterInfo, options: CogOptions) -> list[str]:
             arguments += ["-a_nodata", nodata] if nodata is not None else []
     else:
         arguments += ["-if", info.driver]
-        if info.crs_wkt is None and options.source_crs is not None:
-            arguments += ["-a_srs", options.source_crs]
+        arguments += _declared_crs("-a_srs", info, options)
         if info.has_impossible_nodata and not info.has_nodata:
             arguments += ["-a_nodata", "none"]
     return arguments
@@ -165,6 +179,13 @@ def copy_arguments(
     ):
         arguments += ["-co", option]
     return [*arguments, source, target]
+
+
+def _declared_crs(option: str, info: RasterInfo, options: CogOptions) -> list[str]:
+    declared = options.source_crs
+    if declared is None or (info.crs_wkt is not None and says_as_much(info.crs_wkt, declared)):
+        return []
+    return [option, declared]
 
 
 def _is_float(info: RasterInfo) -> bool:

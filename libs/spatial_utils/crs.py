@@ -81,6 +81,29 @@ def is_same(one: ProjCRS, other: ProjCRS) -> bool:
     return _same_datum(a, b) or _same_by_any_name(a, b)
 
 
+def says_as_much(found_wkt: str, declared: str) -> bool:
+    """Whether a file's own definition may stand where the declared CRS, the same, could be named.
+
+    It says less where its datum has no name, so that PROJ finds no way from it to another one; and
+    more where it has heights or a shift to WGS 84 of its own.
+    """
+    found, wanted = _parse(found_wkt, "crs"), _parse(declared, "crs")
+    if found.is_bound or _has_heights(found):
+        return True
+    if _has_heights(wanted):
+        return False
+    return _horizontal(found).equals(_horizontal(wanted), ignore_axis_order=True)
+
+
+def heights_of(code_or_wkt: str) -> str | None:
+    """The name of the reference system of its heights; None: it has none."""
+    crs = _parse(code_or_wkt, "crs")
+    if not _has_heights(crs):
+        return None
+    parts = crs.sub_crs_list
+    return parts[-1].name if parts else crs.name
+
+
 def to_geographic_extent(bounds: Bounds, crs: CRS) -> GeographicExtent:
     """The box in degrees of WGS 84 that holds `bounds`, its sides followed point by point.
 
@@ -142,6 +165,10 @@ def _horizontal(crs: ProjCRS) -> ProjCRS:
     if crs.is_compound:
         return _horizontal(crs.sub_crs_list[0])
     return crs.to_2d() if len(crs.axis_info) == 3 and crs.type_name != "Geocentric CRS" else crs
+
+
+def _has_heights(crs: ProjCRS) -> bool:
+    return crs.is_compound or len(crs.axis_info) == 3
 
 
 def _code(crs: ProjCRS, given: str) -> str | None:

@@ -6,12 +6,16 @@ no place on Earth. `crs.to_geographic_extent` asks here where a side of the box 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from libs.models.geo import Bounds
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from pyproj import Transformer
+
+    Numbers = NDArray[np.float64]
 
 _POINTS_PER_SIDE = 65
 _GRATICULE_DEGREES = 1
@@ -51,7 +55,7 @@ def extent_within_the_domain(bounds: Bounds, to_degrees: Transformer) -> WestSou
     return west, float(latitude.min()), east, float(latitude.max())
 
 
-def _places_of_the_box(bounds: Bounds, to_degrees: Transformer) -> Any:
+def _places_of_the_box(bounds: Bounds, to_degrees: Transformer) -> Numbers:
     # Some projections give outside of their domain a place that belongs elsewhere: there and back.
     import numpy as np
 
@@ -64,7 +68,7 @@ def _places_of_the_box(bounds: Bounds, to_degrees: Transformer) -> Any:
     return np.stack([longitude, latitude])[:, is_place]
 
 
-def _crossings_in_the_box(bounds: Bounds, to_degrees: Transformer) -> Any:
+def _crossings_in_the_box(bounds: Bounds, to_degrees: Transformer) -> Numbers:
     import numpy as np
 
     world = Bounds(min_x=-180, min_y=-90, max_x=180, max_y=90)
@@ -76,7 +80,7 @@ def _crossings_in_the_box(bounds: Bounds, to_degrees: Transformer) -> Any:
     return np.stack([longitude, latitude])[:, is_inside]
 
 
-def _around(longitude: Any) -> tuple[float, float]:
+def _around(longitude: Numbers) -> tuple[float, float]:
     """West and east of the shortest arc that holds them all."""
     import numpy as np
 
@@ -91,7 +95,7 @@ def _around(longitude: Any) -> tuple[float, float]:
 
 def _grid(
     bounds: Bounds, columns: int = _POINTS_PER_SIDE, rows: int = _POINTS_PER_SIDE
-) -> tuple[Any, Any]:
+) -> tuple[Numbers, Numbers]:
     import numpy as np
 
     x, y = np.meshgrid(

@@ -7,7 +7,7 @@ from pathlib import Path
 from libs.models import Band, Frozen
 from libs.spatial_utils.errors import ReaderBrokenError, UnreadableFileError
 from libs.spatial_utils.gdal_cli import GDAL
-from libs.spatial_utils.gdal_info import DatasetInfo, items_of
+from libs.spatial_utils.gdal_info import DatasetInfo, GdalBand, items_of
 from libs.spatial_utils.raster_geometry import GeoTransform
 from libs.spatial_utils.raster_hdf5 import refuse_virtual_datasets
 from libs.spatial_utils.raster_limits import (

@@ -248,9 +248,57 @@ def test_a_code_that_epsg_has_withdrawn_is_the_cogs_too(
         assert cog.crs.to_wkt().endswith(f'AUTHORITY["EPSG","{code}"]]')
 
 
-def test_the_files_own_crs_is_never_overwritten(make_tiff: MakeTiff, make_cog: MakeCog) -> None:
-    with rasterio.open(make_cog(make_tiff(gradient()), source_crs="EPSG:25833").path) as cog:
-        assert cog.crs.to_epsg() == 32633
+BESSEL = "+proj=tmerc +lat_0=0 +lon_0=9 +k=1 +x_0=3500000 +y_0=0 +ellps=bessel +units=m +no_defs"
+
+
+def test_the_declared_crs_is_written_where_the_files_own_has_no_datum(
+    make_tiff: MakeTiff, make_cog: MakeCog
+) -> None:
+    grid = from_origin(3_500_000, 5_500_000, 10, 10)
+    source = make_tiff(gradient(), crs=rasterio.CRS.from_proj4(BESSEL), transform=grid)
+    result = make_cog(source, source_crs="EPSG:31467")
+    assert result.crs_wkt.endswith('ID["EPSG",31467]]')
+    named = make_cog(
+        make_tiff(gradient(), "named.tif", crs="EPSG:31467", transform=grid),
+        source_crs="EPSG:31467", target_crs="EPSG:4326",
+    )  # fmt: skip
+    wanted = named.path.read_bytes()
+    warped = make_cog(source, source_crs="EPSG:31467", target_crs="EPSG:4326")
+    assert warped.path.read_bytes() == wanted
+
+
+@pytest.mark.parametrize(
+    ("declared", "found"),
+    [
+        ("EPSG:32633", "EPSG:32633+5773"),
+        ("EPSG:4326", "EPSG:4979"),
+        ("EPSG:31467", f"{BESSEL} +towgs84=598.1,73.7,418.2,0.202,0.045,-2.455,6.7"),
+        ("OGC:CRS84", "EPSG:4326"),
+    ],
+)
+def test_the_files_own_crs_is_kept_where_it_says_more(
+    declared: str, found: str, make_tiff: MakeTiff, make_cog: MakeCog
+) -> None:
+    source = make_tiff(
+        gradient(), crs=rasterio.CRS.from_user_input(found), transform=from_origin(0, 50, 0.1, 0.1)
+    )
+    without = make_cog(source).path.read_bytes()
+    assert make_cog(source, source_crs=declared).path.read_bytes() == without
+
+
+def test_heights_that_a_reprojection_does_not_carry_on_are_noted(
+    make_tiff: MakeTiff, gdal: GDAL, tmp_path: Path
+) -> None:
+    source = make_tiff(np.full((1, 50, 50), 100, "float32"), nodata=-1, crs="EPSG:32633+5773")
+    info = inspect_raster(gdal, source, driver="GTiff", layer=None, work_dir=tmp_path)
+    for target, count in ((None, 0), ("EPSG:3035", 1)):
+        options = CogOptions(source_crs="EPSG:32633", target_crs=target)
+        path = tmp_path / "out.tif"
+        notes = write_cog(gdal, source, info, path, options=options, work_dir=tmp_path)
+        assert len(notes) == count
+        assert all("EGM96 height" in note and "EPSG:3035" in note for note in notes)
+        with rasterio.open(path) as cog:
+            assert set(np.unique(cog.read(1, masked=True).compressed())) == {100}
 
 
 @pytest.mark.parametrize("crs", ["http://127.0.0.1/crs", "/etc/passwd", "crs.prj", "+proj=utm"])
