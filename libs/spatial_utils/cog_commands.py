@@ -110,7 +110,7 @@ def warp_arguments(
     degrees_to_360: bool = False,
 ) -> list[str]:
     """`gdalwarp`'s arguments: into a plain GeoTIFF, with an alpha band where a mask is to come."""
-    arguments = ["-q", "-if", info.driver, "-of", "GTiff"]
+    arguments = ["-q", *_source_options(info), "-of", "GTiff"]
     if degrees_to_360:
         arguments += ["--config", "CENTER_LONG", "180"]
     arguments += _declared_crs("-s_srs", info, options)
@@ -149,7 +149,7 @@ def selection_arguments(info: RasterInfo, options: CogOptions) -> list[str]:
             nodata = info.bands[0].nodata
             arguments += ["-a_nodata", nodata] if nodata is not None else []
     else:
-        arguments += ["-if", info.driver]
+        arguments += _source_options(info)
         arguments += _declared_crs("-a_srs", info, options)
         if info.has_impossible_nodata and not info.has_nodata:
             arguments += ["-a_nodata", "none"]
@@ -179,6 +179,14 @@ def copy_arguments(
     ):
         arguments += ["-co", option]
     return [*arguments, source, target]
+
+
+def _source_options(info: RasterInfo) -> list[str]:
+    options = ["-if", info.driver]
+    if info.driver == "netCDF":
+        # Else GDAL overwrites what lies beyond a variable's valid range with its fill value.
+        options += ["-oo", "HONOUR_VALID_RANGE=NO"]
+    return options
 
 
 def _declared_crs(option: str, info: RasterInfo, options: CogOptions) -> list[str]:

@@ -16,6 +16,7 @@ from libs.spatial_utils.raster_limits import (
     require_readable_blocks,
     uncompressed_bytes,
 )
+from libs.spatial_utils.raster_meaning import notes_on_values, require_own_colors
 from libs.spatial_utils.raster_netcdf import is_hdf5, require_whole_netcdf
 from libs.spatial_utils.raster_nodata import has_impossible_nodata, nodata_notes, nodata_text
 from libs.spatial_utils.raster_staging import staged
@@ -79,7 +80,8 @@ def inspect_raster(
 
     Raises:
         InputError: it is not of that format, is cut short, has no georeferencing, has several
-            layers and none is named, or declares a size that is not believed.
+            layers and none is named, declares a size that is not believed, or has colours that
+            GDAL would change.
     """
     about = path.name
     if driver == "netCDF":
@@ -99,11 +101,13 @@ def inspect_raster(
     info = choice.info
     if not info.bands:
         raise UnreadableFileError(about, "it has no bands.", "Submit a raster with pixels.")
+    require_own_colors(info, about)
     require_plausible_size(
         info, file_bytes=path.stat().st_size, max_bytes=raster_max_bytes, about=about
     )
     require_readable_blocks(info, memory_bytes=gdal.cache_mb * 2**20, about=about)
-    return _described(info, driver, choice.name, choice.notes, about)
+    notes = (*choice.notes, *(notes_on_values(info) if driver == "netCDF" else ()))
+    return _described(info, driver, choice.name, notes, about)
 
 
 def _require_safe_netcdf(gdal: GDAL, path: Path, about: str) -> None:

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import rasterio
@@ -73,6 +74,43 @@ def make_cog(gdal: GDAL, tmp_path: Path) -> MakeCog:
             options=CogOptions.model_validate(options), work_dir=tmp_path,
         )  # fmt: skip
         return describe_cog(gdal, target, work_dir=tmp_path)
+
+    return make
+
+
+@pytest.fixture
+def make_netcdf(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a variable `t` over latitudes and longitudes as netCDF-4, as climate models do.
+
+    `dimensions` is the order of the variable's; a `time` among them has one step.
+    """
+
+    def make(
+        array: np.ndarray,
+        latitude: np.ndarray,
+        longitude: np.ndarray,
+        dimensions: tuple[str, ...] = ("lat", "lon"),
+        **attributes: object,
+    ) -> Path:
+        axes = {
+            "lat": (latitude, "degrees_north", "latitude"),
+            "lon": (longitude, "degrees_east", "longitude"),
+            "time": (np.zeros(1), "days since 2000-01-01", "time"),
+        }
+        path = tmp_path / "a.nc"
+        with h5py.File(path, "w") as file:
+            for name in sorted(set(dimensions)):
+                values, unit, standard_name = axes[name]
+                file[name] = values
+                file[name].make_scale(name)
+                file[name].attrs["units"] = np.bytes_(unit)
+                file[name].attrs["standard_name"] = np.bytes_(standard_name)
+            file["t"] = array
+            for number, name in enumerate(dimensions):
+                file["t"].dims[number].attach_scale(file[name])
+            for name, value in attributes.items():
+                file["t"].attrs[name] = value
+        return path
 
     return make
 

@@ -272,6 +272,20 @@ def test_a_jpeg2000_header_is_read(
     assert rasterio.CRS.from_wkt(info.crs_wkt).to_epsg() == 32633
 
 
+@pytest.mark.parametrize(("photometric", "bands"), [("CMYK", 4), ("CIELAB", 3)])
+def test_colours_that_gdal_would_calculate_anew_are_refused(
+    photometric: str, bands: int, make_tiff: MakeTiff, inspect: Inspect
+) -> None:
+    picture = make_tiff(np.full((bands, 8, 8), 20, "uint8"), photometric=photometric)
+    with pytest.raises(InputError, match=rf"input\.tif: .*{photometric}.*Cure: Convert it to RGB"):
+        inspect(picture)
+
+
+def test_jpegs_own_colours_are_taken(make_tiff: MakeTiff, inspect: Inspect) -> None:
+    picture = np.full((3, 8, 8), 20, "uint8")
+    assert inspect(make_tiff(picture, photometric="YCBCR", compress="JPEG", interleave="pixel"))
+
+
 def test_nothing_is_left_behind(make_tiff: MakeTiff, inspect: Inspect, tmp_path: Path) -> None:
     path = make_tiff(np.zeros((1, 8, 8), "uint8"))
     inspect(path)
