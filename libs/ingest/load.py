@@ -16,7 +16,7 @@ from libs.ingest.values import (
 )
 from libs.ingest.workspace import remove_sources
 from libs.models import CRS, AssetKind, Stage
-from libs.spatial_utils.crs import describe, reconcile
+from libs.spatial_utils.crs import describe, reconcile, require_latitudes
 from libs.spatial_utils.crs_bending import bends_little, reach_of
 from libs.spatial_utils.raster_info import inspect_raster
 from libs.spatial_utils.roundness import Reach
@@ -111,6 +111,7 @@ def _inspect_raster(platform: Platform, fetched: FetchedFile) -> InspectedRaster
         layer=file.layer,
         work_dir=fetched.path.parent.parent,
     )
-    return InspectedRaster(
-        fetched=fetched, crs=reconcile(file.crs, info.crs_wkt, file.path), info=info
-    )
+    crs = reconcile(file.crs, info.crs_wkt, file.path)
+    grid = info.geotransform
+    require_latitudes(grid.bounds(info.width, info.height), grid.cell_size_y, crs, file.path)
+    return InspectedRaster(fetched=fetched, crs=crs, info=info)

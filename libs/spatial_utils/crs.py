@@ -104,6 +104,25 @@ def heights_of(code_or_wkt: str) -> str | None:
     return parts[-1].name if parts else crs.name
 
 
+def require_latitudes(bounds: Bounds, cell_size_y: float, crs: CRS, where: str) -> None:
+    """Refuse a raster in degrees that goes beyond a pole, by more than one cell.
+
+    Half a cell is usual, where the outermost cells have their centres on the poles. Raises
+    `UnreadableFileError`.
+    """
+    if not crs.is_geographic:
+        return
+    unit = _horizontal(_parse(crs.wkt, where)).axis_info[0].unit_conversion_factor
+    pole = math.pi / 2 / unit
+    if max(-bounds.min_y, bounds.max_y) > pole + 1.000001 * cell_size_y:
+        raise UnreadableFileError(
+            where,
+            f"it lies at latitudes {bounds.min_y:g} to {bounds.max_y:g}: {pole:g} is the pole.",
+            "Correct its geotransform, exchange x and y where longitudes and latitudes are mixed "
+            "up, or declare another `crs` where these are no degrees.",
+        )
+
+
 def to_geographic_extent(bounds: Bounds, crs: CRS) -> GeographicExtent:
     """The box in degrees of WGS 84 that holds `bounds`, its sides followed point by point.
 

@@ -8,6 +8,7 @@ from libs.models import Band, Frozen
 from libs.spatial_utils.errors import ReaderBrokenError, UnreadableFileError
 from libs.spatial_utils.gdal_cli import GDAL
 from libs.spatial_utils.gdal_info import DatasetInfo, GdalBand, items_of
+from libs.spatial_utils.raster_axes import check_axes
 from libs.spatial_utils.raster_geometry import GeoTransform
 from libs.spatial_utils.raster_hdf5 import refuse_virtual_datasets
 from libs.spatial_utils.raster_limits import (
@@ -80,8 +81,8 @@ def inspect_raster(
 
     Raises:
         InputError: it is not of that format, is cut short, has no georeferencing, has several
-            layers and none is named, declares a size that is not believed, or has colours that
-            GDAL would change.
+            layers and none is named, declares a size that is not believed, has colours that GDAL
+            would change, or axes that make no regular grid.
     """
     about = path.name
     if driver == "netCDF":
@@ -96,9 +97,13 @@ def inspect_raster(
                 dataset_name(file, driver, name, about), driver, work_dir=work_dir, about=about
             ),
         )
+        info = choice.info
+        notes = choice.notes
+        if driver == "netCDF":
+            axes = check_axes(gdal, file, info, choice.name, work_dir=work_dir, about=about)
+            notes = (*notes, *axes, *notes_on_values(info))
     if driver == "GTiff" and choice.name is not None:
         require_mask_in_reach(path, choice.name, about)
-    info = choice.info
     if not info.bands:
         raise UnreadableFileError(about, "it has no bands.", "Submit a raster with pixels.")
     require_own_colors(info, about)
@@ -106,7 +111,6 @@ def inspect_raster(
         info, file_bytes=path.stat().st_size, max_bytes=raster_max_bytes, about=about
     )
     require_readable_blocks(info, memory_bytes=gdal.cache_mb * 2**20, about=about)
-    notes = (*choice.notes, *(notes_on_values(info) if driver == "netCDF" else ()))
     return _described(info, driver, choice.name, notes, about)
 
 

@@ -11,8 +11,8 @@ def geotiff(path, data, crs="EPSG:32633", nodata=None, descriptions=(), **profil
         data = np.moveaxis(data, -1, 0)
     with rasterio.open(
         path, "w", driver="GTiff", count=data.shape[0], height=data.shape[1], width=data.shape[2],
-        dtype=data.dtype, crs=crs, transform=from_origin(500_000, 5_000_000, 10, 10),
-        nodata=nodata, **profile,
+        dtype=data.dtype, crs=crs, nodata=nodata,
+        **{"transform": from_origin(500_000, 5_000_000, 10, 10), **profile},
     ) as out:  # fmt: skip
         out.write(data)
         for number, text in enumerate(descriptions, 1):

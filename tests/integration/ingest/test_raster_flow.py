@@ -6,6 +6,7 @@ import subprocess
 import numpy as np
 import pytest
 import rasterio
+from rasterio.transform import from_origin
 from rio_cogeo.cogeo import cog_validate
 
 from libs.ingest import BatchRejectedError
@@ -121,3 +122,30 @@ steps:
         assert result.crs.to_epsg() == 3857
     assert asset.crs.code == "EPSG:3857"
     assert [step.name for step in asset.recipe.steps] == ["reproject_raster", "cog"]
+
+
+def test_a_raster_that_lies_beyond_the_poles_is_refused(user, tmp_path, bands):
+    grid = from_origin(-90, 360, 0.2, 0.4)
+    path = geotiff(tmp_path / "turned.tif", bands, crs="EPSG:4326", transform=grid)
+    with pytest.raises(BatchRejectedError, match=r"turned\.tif.*latitudes 80 to 360"):
+        run_one(user, user.raster(path, crs="EPSG:4326"))
+
+
+def test_a_map_of_the_world_in_mollweides_projection_comes_in(user, tmp_path):
+    world = np.ones((1, 181, 362), "uint8")
+    grid = from_origin(-18_100_000, 9_050_000, 100_000, 100_000)
+    path = geotiff(tmp_path / "world.tif", world, crs="ESRI:54009", transform=grid)
+    asset = run_one(user, user.raster(path, crs="ESRI:54009"))
+    extent = asset.metadata.iso19115.extent.geographic
+    assert (extent.west_bound_longitude, extent.east_bound_longitude) == (-180, 180)
+    assert (extent.south_bound_latitude, extent.north_bound_latitude) == (-90, 90)
+
+
+def test_the_cog_is_in_the_crs_that_the_ledger_names(user, tmp_path, bands):
+    grid = from_origin(-1_000_000, -2_000_000, 1000, 1000)
+    path = geotiff(tmp_path / "ice.tif", bands, crs=None, transform=grid)
+    asset = run_one(user, user.raster(path, crs="EPSG:3411"))
+    file = user.download(asset, tmp_path)
+    with rasterio.Env(OSR_USE_NON_DEPRECATED="NO"), rasterio.open(file) as result:
+        assert result.crs.to_wkt().endswith('AUTHORITY["EPSG","3411"]]')
+    assert asset.crs.code == "EPSG:3411"

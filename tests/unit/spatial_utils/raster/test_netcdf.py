@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import rasterio
 
+from libs.errors import InputError
 from libs.spatial_utils.cog import CogResult
 from libs.spatial_utils.gdal_cli import GDAL
 from libs.spatial_utils.raster_info import RasterInfo, inspect_raster
@@ -73,3 +74,59 @@ def test_a_missing_value_that_is_not_the_fill_value_is_noted(
     notes = inspect(source).notes
     assert len(notes) == count
     assert all("-8888 means no data" in note and "-9999" in note for note in notes)
+
+
+@pytest.mark.parametrize("dimensions", [("lon", "lat"), ("time", "lon", "lat")])
+def test_rows_and_columns_that_are_exchanged_are_refused(
+    dimensions: tuple[str, ...], make_netcdf: MakeNetcdf, inspect: Inspect
+) -> None:
+    latitude, longitude = np.arange(40.25, 60, 0.5), np.arange(5.25, 35, 0.5)
+    shape = (1,) * (len(dimensions) - 2) + (longitude.size, latitude.size)
+    path = make_netcdf(np.zeros(shape, "float32"), latitude, longitude, dimensions)
+    with pytest.raises(InputError, match=r"a\.nc: 't' .*lon, lat.*Cure: .*-a lat,lon"):
+        inspect(path)
+
+
+def gaussian(count: int) -> np.ndarray:
+    return np.degrees(np.arcsin(np.polynomial.legendre.leggauss(count)[0]))
+
+
+def wrapped(longitude: np.ndarray) -> np.ndarray:
+    return (longitude + 180) % 360 - 180
+
+
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "notes"),
+    [
+        (LATITUDE, LONGITUDE, 0),
+        (LATITUDE[::-1], LONGITUDE, 0),
+        (LATITUDE, wrapped(LONGITUDE + 20), 0),
+        (LATITUDE.astype("float32"), np.arange(170, 179, 0.01).astype("float32"), 0),
+        (LATITUDE[:2], LONGITUDE[:2], 0),
+        (gaussian(94), np.arange(192) * 1.875, 1),
+        (gaussian(320), np.arange(640) * 0.5625, 1),
+    ],
+)
+def test_even_axes_are_taken_and_gaussian_ones_noted(
+    latitude: np.ndarray, longitude: np.ndarray, notes: int,
+    make_netcdf: MakeNetcdf, inspect: Inspect,
+) -> None:  # fmt: skip
+    cells = np.zeros((latitude.size, longitude.size), "float32")
+    assert len(inspect(make_netcdf(cells, latitude, longitude)).notes) == notes
+
+
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "axis"),
+    [
+        (np.delete(LATITUDE, 30), LONGITUDE, "lat"),
+        (np.delete(LATITUDE, slice(30, 50)), LONGITUDE, "lat"),
+        (LATITUDE, np.cumsum(np.r_[np.ones(100), np.full(50, 0.5), np.ones(210)]), "lon"),
+    ],
+)
+def test_axes_whose_steps_are_uneven_are_refused(
+    latitude: np.ndarray, longitude: np.ndarray, axis: str,
+    make_netcdf: MakeNetcdf, inspect: Inspect,
+) -> None:  # fmt: skip
+    path = make_netcdf(np.zeros((latitude.size, longitude.size), "float32"), latitude, longitude)
+    with pytest.raises(InputError, match=rf"a\.nc: the steps of '{axis}' are uneven"):
+        inspect(path)

@@ -11,7 +11,7 @@ from pyogrio.raw import write
 
 from libs.errors import InputError
 from libs.models.geo import Bounds
-from libs.spatial_utils.crs import describe, reconcile, to_geographic_extent
+from libs.spatial_utils.crs import describe, reconcile, require_latitudes, to_geographic_extent
 from libs.spatial_utils.errors import CrsConflictError, UnknownCrsError, UnsuitableCrsError
 
 # fmt: off
@@ -170,3 +170,26 @@ def test_a_box_outside_of_what_the_crs_can_express_is_the_users_fault() -> None:
     box = Bounds(min_x=1e12, min_y=1e12, max_x=1e13, max_y=1e13)
     with pytest.raises(InputError, match="EPSG:32633"):
         to_geographic_extent(box, describe("EPSG:32633"))
+
+
+@pytest.mark.parametrize(
+    ("code", "south", "north", "is_refused"),
+    [
+        ("EPSG:4326", -90.125, 90.125, False),  # cells with their centres on the poles
+        ("EPSG:4326", -90.25, 90.25, False),
+        ("EPSG:4326", 0, 360, True),
+        ("EPSG:4326", -91, 0, True),
+        ("EPSG:4807", 40, 100, False),  # gradians
+        ("EPSG:4807", 40, 101, True),
+        ("EPSG:32633", 0, 360, False),
+    ],
+)
+def test_a_raster_in_degrees_beyond_the_poles_is_refused(
+    code: str, south: float, north: float, is_refused: bool
+) -> None:
+    box = Bounds(min_x=0, min_y=south, max_x=10, max_y=north)
+    if not is_refused:
+        require_latitudes(box, 0.25, describe(code), "a.tif")
+        return
+    with pytest.raises(InputError, match=r"a\.tif: it lies at latitudes .*Cure: Correct"):
+        require_latitudes(box, 0.25, describe(code), "a.tif")
