@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import codecs
+import re
 import struct
 from pathlib import Path
 
 _FALLBACK = "CP1252"
 _SAYS_NOTHING = (0x00, 0x57)
 """Language ids of a .dbf that name no encoding: none, and `the machine's own`."""
+_SPOKEN = re.compile(rb"(?:ANSI|OEM)[ _-]?(\d{3,5})", re.IGNORECASE)
 _CHUNK_BYTES = 2**20
 
 
@@ -22,6 +24,8 @@ def shapefile_encoding(path: str) -> tuple[str | None, str]:
     siblings = {item.suffix.lower(): item for item in shp.parent.glob(f"{shp.stem}.*")}
     dbf = siblings.get(".dbf")
     odd = _unknown_code_page(siblings.get(".cpg"))
+    if spoken := _spoken_code_page(siblings.get(".cpg")):
+        return spoken, ""
     if (".cpg" in siblings and not odd) or dbf is None:
         return None, ""
     with dbf.open("rb") as file:
@@ -44,6 +48,12 @@ def shapefile_encoding(path: str) -> tuple[str | None, str]:
     if ascii_only:
         return "UTF-8", odd.strip()
     return "UTF-8", odd + _note(dbf.name, "UTF-8, which it is throughout")
+
+
+def _spoken_code_page(cpg: Path | None) -> str | None:
+    """GDAL's name for `ANSI 1252` or `OEM 850`, which some programs write and GDAL refuses."""
+    named = _SPOKEN.fullmatch(cpg.read_bytes()[:100].strip()) if cpg is not None else None
+    return f"CP{named[1].decode()}" if named else None
 
 
 def _unknown_code_page(cpg: Path | None) -> str:

@@ -39,6 +39,19 @@ def test_text_is_read_in_the_encoding_that_the_file_names(
 
 
 @pytest.mark.parametrize(
+    ("encoding", "said"), [("CP1252", "ANSI 1252"), ("CP850", "OEM 850"), ("CP850", "OEM850\r\n")]
+)
+def test_a_code_page_in_words_is_understood(
+    encoding: str, said: str, tmp_path: Path, read: Any
+) -> None:
+    path = without_encoding(shapefile(tmp_path, encoding=encoding))
+    path.with_suffix(".cpg").write_text(said)
+    got = read(path, "ESRI Shapefile")
+    assert got.column("name") == [TEXT, None]
+    assert got.info.notes == ()
+
+
+@pytest.mark.parametrize(
     ("encoding", "taken_for"),
     [("UTF-8", "UTF-8"), ("ISO-8859-1", "Windows-1252"), ("CP1252", "Windows-1252")],
 )
