@@ -13,7 +13,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -21,12 +21,9 @@ from pydantic import ValidationError
 from libs.backup.errors import BackupBusyError, BackupFolderError, DamagedBackupError
 from libs.backup.files import make_folders, sync_folder
 from libs.backup.index import INDEX, BackupIndex
-from libs.backup.readme import README
+from libs.backup.ownership import INCOMING, LEDGER, LOCK, OBJECTS, stranger_in, write_readme
 from libs.backup.reports import Damage
 from libs.vault.keys import writable_key
-
-_LOCK = ".lock"
-_README = "README.txt"
 
 
 class BackupFolder:
@@ -34,9 +31,9 @@ class BackupFolder:
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
-        self._objects = self.root / "objects"
-        self._ledger = self.root / "ledger"
-        self.incoming = self.root / ".incoming"
+        self._objects = self.root / OBJECTS
+        self._ledger = self.root / LEDGER
+        self.incoming = self.root / INCOMING
         """For objects that are not whole yet."""
 
     @classmethod
@@ -51,7 +48,7 @@ class BackupFolder:
         folder._require_ours()
         make_folders(folder.root)
         with folder._locked(fcntl.LOCK_EX, os.O_CREAT | os.O_RDWR):
-            (folder.root / _README).write_text(README)
+            write_readme(folder.root)
             for part in (folder._objects, folder._ledger, folder.incoming):
                 make_folders(part)
             folder._remove_unfinished()
@@ -124,22 +121,31 @@ class BackupFolder:
         shutil.rmtree(self.unfinished(name))
 
     def _require_ours(self) -> None:
-        if not self.root.exists() or any((self.root / it).exists() for it in (_LOCK, _README)):
+        if not self.root.exists():
             return
         if not self.root.is_dir():
             raise BackupFolderError(f"{self.root} is not a folder.")
-        strangers = [path.name for path in self.root.iterdir() if path.name != "lost+found"]
-        if strangers:
+        stranger = stranger_in(self.root, self._has_backup)
+        if stranger is not None:
             raise BackupFolderError(
-                f"{self.root} is not empty and is no folder of backups (there is "
-                f"{min(strangers)!r}): name an empty folder, or one of earlier backups."
+                f"{self.root} is not empty and is no folder of backups (there is {stranger!r}): "
+                "name an empty folder, or one of earlier backups."
             )
+
+    def _has_backup(self) -> bool:
+        if not self._ledger.is_dir():
+            return False
+        for name in reversed(self.names()):
+            with suppress(DamagedBackupError, BackupFolderError):
+                self.index(name)
+                return True
+        return False
 
     @contextmanager
     def _locked(self, kind: int, mode: int) -> Iterator[None]:
         """The lock is the operating system's: it ends with its process, however that ends."""
         try:
-            handle = os.open(self.root / _LOCK, mode, 0o600)
+            handle = os.open(self.root / LOCK, mode, 0o600)
         except FileNotFoundError:  # a copy of the folder, made without hidden files
             yield
             return

@@ -13,6 +13,7 @@ from libs.backup.folder import BackupFolder
 from libs.backup.index import OBJECTS
 from libs.backup.progress import Tell
 from libs.backup.reports import Damage, Pruned
+from libs.models import is_object_key
 
 _NOTHING_REMOVED = "The new backup is taken and whole, and nothing was removed (--keep)."
 
@@ -53,9 +54,15 @@ def _named(folder: BackupFolder, names: Sequence[str]) -> sqlite3.Connection:
 
 
 def _remove_others(folder: BackupFolder, named: sqlite3.Connection) -> tuple[int, int]:
-    """How many objects went, and their bytes."""
+    """How many objects went, and their bytes.
+
+    The lists of backups that went before are gone, also of one whose pruning was broken off: that
+    an object was ever named is told by the form of its key. What is not of that form is not ours.
+    """
     count = size = 0
     for path in folder.objects():
+        if not is_object_key(folder.key_of(path)):
+            continue
         found = named.execute("SELECT 1 FROM named WHERE key = ?", [folder.key_of(path)])
         if found.fetchone() is None:
             size += path.stat().st_size

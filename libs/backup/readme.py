@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-README = """\
-Backups of a spatial-etl platform: its ledger and its lake.
+FIRST_LINE = "Backups of a spatial-etl platform: its ledger and its lake."
+"""A folder is known by it, that of an earlier release too: it never changes."""
+
+README = f"""\
+{FIRST_LINE}
 
 objects/           The data, one file an object, under the key that it has in the lake:
                    PROJECT/DATASET/vVERSION/FILE. GeoParquet and Cloud Optimized GeoTIFF: any

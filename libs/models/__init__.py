@@ -11,6 +11,7 @@ from libs.models.asset import (
     RasterShape,
     Source,
     VectorShape,
+    is_object_key,
     object_key,
 )
 from libs.models.audit import AuditRecord, FindingCount, FindingKind
@@ -96,6 +97,7 @@ __all__ = [
     "StepRecord",
     "VectorShape",
     "formats_of_file",
+    "is_object_key",
     "object_key",
     "slug_of_stem",
     "utc_now",

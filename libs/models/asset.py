@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 
 from pydantic import Field, model_validator
@@ -155,3 +156,15 @@ def object_key(dataset_id: str, version: int, content_hash: str, suffix: str, *,
     dataset = dataset_id.partition("/")[2]
     attempt = f"-{fence}" if fence > 1 else ""
     return f"{dataset_id}/v{version}/{dataset}-{content_hash[:12]}{attempt}{suffix}"
+
+
+_OBJECT_KEY = re.compile(
+    r"[A-Za-z0-9][\w-]*/(?P<dataset>[A-Za-z0-9][\w-]*)"
+    r"/v[1-9]\d*/(?P=dataset)-[0-9a-f]{12}(-[1-9]\d*)?\.[a-z]+",
+    re.ASCII,
+)
+
+
+def is_object_key(key: str) -> bool:
+    """True for a key as `object_key` makes it: no other one was ever a run's."""
+    return _OBJECT_KEY.fullmatch(key) is not None

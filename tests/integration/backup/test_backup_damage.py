@@ -25,6 +25,7 @@ from libs.backup import (
     take_backup,
 )
 from libs.backup.folder import BackupFolder
+from libs.backup.readme import README
 from libs.ledger import LedgerRestoringError, OtherRestoreError
 from tests.faults.stores import LAKE
 from tests.integration.backup.conftest import drop_ledger, lines, new_ledger, newest, place
@@ -172,6 +173,77 @@ def test_a_folder_of_other_things_and_one_of_another_ledger_are_left_alone(copy,
     assert len(check_backup(copy).backups) == 2
 
 
+PRECIOUS = {"README.txt": "my maps", "objects/precious.gpkg": "years", ".incoming/x": "of work"}
+
+
+def write(folder, files):
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        PRECIOUS,
+        PRECIOUS | {"ledger/2020-01-01T00-00-00Z/mine": ""},
+        {"README.txt": "my maps"},
+        {"README.txt": "", "objects/precious.gpkg": "years"},
+        {"README.txt": README, "objects/precious.gpkg": "years"},
+        {".lock": "", "thesis.txt": "mine"},
+        {".lock": "", ".incoming/x": "of work"},
+        {"README.txt/precious": "years"},
+    ],
+)
+def test_a_folder_with_names_like_ours_is_no_folder_of_backups_and_left_alone(files, tmp_path):
+    write(tmp_path, files)
+    with (
+        pytest.raises(BackupFolderError, match="no folder of backups"),
+        BackupFolder.for_writing(tmp_path),
+    ):
+        pass
+    found = {path for path in tmp_path.rglob("*") if path.is_file()}
+    assert {path.relative_to(tmp_path).as_posix(): path.read_text() for path in found} == files
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {},
+        {".lock": ""},
+        {".lock": "", "README.txt": ""},
+        {".lock": "", "README.txt": README[:100]},
+        {"README.txt": README, "lost+found/x": ""},
+    ],
+)
+def test_a_first_backup_that_was_broken_off_at_its_beginning_is_no_hindrance(files, tmp_path):
+    write(tmp_path, files)
+    (tmp_path / "objects").mkdir()
+    with BackupFolder.for_writing(tmp_path):
+        assert (tmp_path / "README.txt").read_text() == README
+
+
+def another_readme(folder):
+    (folder / "README.txt").write_text(README.partition("\n")[0] + "\nof another release")
+
+
+def half_a_readme(folder):
+    cut(folder / "README.txt")
+
+
+def no_readme(folder):
+    (folder / "README.txt").unlink()
+
+
+@pytest.mark.parametrize("change", [another_readme, half_a_readme, no_readme])
+def test_a_folder_of_backups_is_known_by_its_readme_or_without_one_by_a_backup(copy, change):
+    change(copy)
+    (copy / "a note").write_text("of the operator's")
+    with BackupFolder.for_writing(copy) as folder:
+        assert len(folder.names()) == 2
+    assert (copy / "README.txt").read_text() == README
+
+
 def test_a_disk_that_is_too_small_is_told_before_anything_is_copied(source, tmp_path):
     small = place(source.env, tmp_path, ETL_MIN_FREE_BYTES=str(10**15))
     small.stores.close()
@@ -186,10 +258,14 @@ def test_old_backups_go_and_take_only_objects_that_no_other_one_names(copy, sour
     stale = copy / "objects" / "P" / "d" / "v1" / "d-000000000000.parquet"
     stale.parent.mkdir(parents=True)
     stale.write_bytes(b"of a backup that was removed")
+    others = [copy / "objects" / "precious.gpkg", stale.with_name("d.parquet")]
+    for other in others:
+        other.write_bytes(b"somebody's")
     first, second = sorted(path.name for path in (copy / "ledger").iterdir())
     report = take_backup(source.settings, copy, keep=2)
     assert report.pruned.backups == (first,)
     assert not stale.exists() and report.pruned.objects == 1
+    assert all(other.exists() for other in others), "no run of ours gives such a name"
     whole = check_backup(copy)
     assert whole.backups == (second, report.name)
     assert whole.damages_count == 0 and whole.objects == report.objects

@@ -3,7 +3,14 @@
 import pytest
 from pydantic import ValidationError
 
-from libs.models import Bounds, RunSchema, formats_of_file, object_key, slug_of_stem
+from libs.models import (
+    Bounds,
+    RunSchema,
+    formats_of_file,
+    is_object_key,
+    object_key,
+    slug_of_stem,
+)
 
 
 def test_a_run_schema_is_named_after_its_run_and_can_be_traced_back():
@@ -59,6 +66,28 @@ def test_other_bytes_have_another_key():
     one = object_key("A/roads", 3, "ab" * 32, ".parquet", fence=1)
     assert one == "A/roads/v3/roads-abababababab.parquet"
     assert one != object_key("A/roads", 3, "cd" * 32, ".parquet", fence=1)
+
+
+@pytest.mark.parametrize("dataset", ["A/roads", "a_b-1/9", "P/x-0123456789ab-2"])
+@pytest.mark.parametrize("fence", [1, 12])
+def test_a_key_of_ours_is_known_by_its_form(dataset, fence):
+    assert is_object_key(object_key(dataset, 1001, "0a" * 32, ".tif", fence=fence))
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "precious.gpkg",
+        "A/roads/v1/roads.parquet",
+        "A/roads/v1/rails-abababababab.parquet",
+        "A/roads/v0/roads-abababababab.parquet",
+        "A/roads/v1/roads-abababababab.parquet.bak",
+        "A/roads/v1/roads-abababababab (copy).parquet",
+        "B/A/roads/v1/roads-abababababab.parquet",
+    ],
+)
+def test_a_key_that_no_run_gives_is_not_ours(key):
+    assert not is_object_key(key)
 
 
 def test_the_same_bytes_of_another_try_have_another_key():
