@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,6 +32,27 @@ class ForeignFolderError(StackError):
             f"{folder} is not empty and was not made by `stack up`. "
             "Name another folder, or empty this one yourself."
         )
+
+
+class MovedFolderError(StackError):
+    """A state folder that is not where its stack was made; nothing in it is started or stopped."""
+
+    def __init__(self, folder: Path, made_at: Path) -> None:
+        another = f"`spatial-etl backup` of the stack in {made_at}, restored into a new one"
+        if os.path.exists(made_at):  # noqa: PTH110  false where we may not look, and no error
+            what = (
+                f"is a copy of the one in {made_at}, and its servers would work on the data there. "
+                f"Use that one. For a second one take a {another}. "
+                "A copy that nobody needs you may delete yourself."
+            )
+        else:
+            names = shlex.join([str(folder), str(made_at)])
+            what = (
+                f"was made in {made_at}, which is gone, and its data is bound to that place. Put "
+                f"it back (mv {names}), or leave a link there (ln -s {names}). To have it here, "
+                f"put it back and take a {another}."
+            )
+        super().__init__(f"The stack in {folder} {what}")
 
 
 class ServerFailedError(StackError):

@@ -59,6 +59,9 @@ class Identity(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     ports: Ports
+    state: Path | None = None
+    """Its folder, by the name that its data was made under, links and all; None: by a release
+    that did not keep it."""
     compute_dir: Path
     """PostgreSQL's data: inside the state folder, unless its user cannot get there."""
     supervisor: Account = Field(default_factory=lambda: Account(name="stack"))
@@ -96,7 +99,7 @@ def create(paths: StackPaths, compute_dir: Path) -> Identity:
     """New ports and passwords, kept at once."""
     names = list(Ports.model_fields)
     ports = Ports(**dict(zip(names, _free_ports(len(names)), strict=True)))
-    identity = Identity(ports=ports, compute_dir=compute_dir)
+    identity = Identity(ports=ports, state=paths.state, compute_dir=compute_dir)
     save(paths, identity)
     return identity
 

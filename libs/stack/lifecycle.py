@@ -20,6 +20,7 @@ from libs.stack import (
     env_file,
     orphans,
     owner,
+    place,
     preparation,
     provision,
     stopping,
@@ -61,12 +62,15 @@ def up(state: Path, *, dagster: bool = True, progress: Progress) -> StackInfo:
 
     `progress` gets one line for each server that answers. Raises `StackError` with the cure when
     one does not come to answer; what did start keeps running, and the next call goes on from there.
+    Like `down`, raises `MovedFolderError` for a folder that was copied or moved.
     """
     paths = StackPaths.of(state)
     require_installed(dagster=dagster)
     paths.make()
     with _locked(paths):
         identity = identities.load(paths)
+        if identity is not None:
+            identity = place.keep(paths, identity)
         services = _already_up(paths, identity, dagster=dagster)
         if identity is not None and services is not None:
             return _info(paths, identity, services, changed=False)
@@ -93,6 +97,8 @@ def down(state: Path, *, purge: bool = False) -> bool:
         return False
     with _locked(paths):
         identity = identities.load(paths)
+        if identity is not None:
+            place.require_unmoved(paths, identity)
         stopping.stop_all(paths, identity)
         if purge:
             stopping.delete(paths, identity)

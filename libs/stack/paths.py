@@ -84,6 +84,11 @@ class StackPaths:
         return self.state / "vault"
 
     @property
+    def vault_metadata(self) -> Path:
+        """JuiceFS's own database."""
+        return self.vault / "meta.db"
+
+    @property
     def ledger(self) -> Path:
         return self.state / "ledger"
 

@@ -214,7 +214,7 @@ def _monitor(paths: StackPaths, identity: Identity) -> Program:
 
 def vault_metadata(paths: StackPaths) -> str:
     """Where JuiceFS keeps its metadata, as it wants it named."""
-    return f"sqlite3://{paths.vault / 'meta.db'}"
+    return f"sqlite3://{paths.vault_metadata}"
 
 
 def ledger_command(folder: Path, port: int) -> tuple[str, ...]:

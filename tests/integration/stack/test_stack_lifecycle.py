@@ -1,11 +1,13 @@
 """A stack of its own, in a temporary folder, started and ill-treated. Dagster is the e2e tests'."""
 
 import io
+import json
 import os
 import shutil
 import signal
 import socket
 import stat
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -20,7 +22,7 @@ from pymongo.errors import OperationFailure
 
 from libs.settings import Settings
 from libs.stack import StackPaths, down, identity, status, up
-from libs.stack.errors import ServerFailedError
+from libs.stack.errors import MovedFolderError, ServerFailedError
 from libs.stack.supervision import Supervisor
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -299,6 +301,50 @@ def test_a_server_that_cannot_start_is_named_with_its_own_words_and_the_cure(sta
     assert "not compatible" in message and "stack up" in message and "compute.log" in message
     start(state)
     assert all_running(state)
+
+
+def forget_the_place(state):
+    """As a release left it that did not keep the path; its identity is needed by other tests."""
+    path = state / "identity.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({name: content[name] for name in content if name != "state"}))
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_a_copy_of_a_running_stack_is_refused_and_does_it_no_harm(state, running, older):
+    put_something(running)
+    copy = state.with_name("copy")
+    subprocess.run(["cp", "-a", state, copy], check=True)
+    if older:
+        forget_the_place(copy)
+    before = pids(state)
+    for act in (down, start, lambda folder: down(folder, purge=True)):
+        with pytest.raises(MovedFolderError, match="is a copy of the one in"):
+            act(copy)
+    shutil.rmtree(copy)
+    assert pids(state) == before and all_running(state)
+    assert_something_is_there(running)
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_a_stack_that_was_moved_is_refused_until_it_is_put_back_or_linked(state, running, older):
+    put_something(running)
+    down(state)
+    if older:
+        forget_the_place(state)
+    moved = state.rename(state.with_name("moved"))
+    with pytest.raises(MovedFolderError, match="Put it back"):
+        start(moved)
+    assert down(state) is False
+    state.symlink_to(moved)
+    start(state)
+    assert_something_is_there(running)
+    assert down(state)
+    state.unlink()
+    moved.rename(state)
+    start(state)
+    assert_something_is_there(running)
+    assert identity.load(StackPaths.of(state)).state is not None
 
 
 def test_purge_deletes_the_folder(state, running):
