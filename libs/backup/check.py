@@ -32,9 +32,8 @@ def check_backup(root: Path, *, tell: Tell = lambda _line: None) -> CheckReport:
         damages, whole = Damages(), []
         with closing(_Objects(folder, damages, tell)) as objects:
             for name in names:
-                before = damages.count
-                _check_one(folder, name, objects, damages)
-                whole += [name] if damages.count == before else []
+                if _check_one(folder, name, objects, damages):
+                    whole.append(name)
             return CheckReport(
                 folder=folder.root,
                 backups=tuple(whole),
@@ -47,15 +46,15 @@ def check_backup(root: Path, *, tell: Tell = lambda _line: None) -> CheckReport:
             )
 
 
-def _check_one(folder: BackupFolder, name: str, objects: _Objects, damages: Damages) -> None:
+def _check_one(folder: BackupFolder, name: str, objects: _Objects, damages: Damages) -> bool:
+    """Whether all of it is whole, objects that were read for an earlier backup included."""
     try:
         index = folder.index(name)
     except DamagedBackupError as error:
         for damage in error.damages:
             damages.add(damage.where, damage.what)
-        return
-    if check_files(folder, index, damages):
-        objects.check(index)
+        return False
+    return check_files(folder, index, damages) and objects.check(index)
 
 
 def check_files(folder: BackupFolder, index: BackupIndex, damages: Damages) -> bool:
@@ -82,49 +81,58 @@ def fault_of(path: Path, wanted: FileRecord | StoredObject, *, read: bool) -> st
 
 
 class _Objects:
-    """The objects of several backups, each read once. Which were, is kept on the disk."""
+    """The objects of several backups, each read once. What each was like is kept on the disk."""
 
     def __init__(self, folder: BackupFolder, damages: Damages, tell: Tell) -> None:
         self._folder = folder
         self._damages = damages
         self._ticker = Ticker(tell)
-        self._seen = sqlite3.connect("")
-        self._seen.execute("CREATE TABLE seen (key TEXT PRIMARY KEY) WITHOUT ROWID")
-        self._seen.execute("CREATE TABLE lost (key TEXT PRIMARY KEY) WITHOUT ROWID")
+        self._keys = sqlite3.connect("")
+        for table in ("seen", "damaged", "lost", "missed"):
+            self._keys.execute(f"CREATE TABLE {table} (key TEXT PRIMARY KEY) WITHOUT ROWID")
         self.hashed = self.size_bytes = self.losses = 0
 
     def close(self) -> None:
-        self._seen.close()
+        self._keys.close()
 
-    def check(self, index: BackupIndex) -> None:
+    def check(self, index: BackupIndex) -> bool:
+        """Whether all that the backup names is whole, but for what it says to have lost."""
         self._learn_losses(index)
         path = self._folder.backup(index.name) / OBJECTS
+        is_whole = True
         for item in stored_objects(path, index.files[OBJECTS]):
+            if self._is_in("lost", item.key) and not self._folder.object(item.key).exists():
+                self.losses += self._is_new("missed", item.key)
+                continue
             if self._is_new("seen", item.key):
                 self._check(item)
+            is_whole = is_whole and not self._is_in("damaged", item.key)
+        return is_whole
 
     def _check(self, item: StoredObject) -> None:
         path = self._folder.object(item.key)
-        if self._is_lost(item.key) and not path.exists():
-            self.losses += 1
-            return
         fault = fault_of(path, item, read=True)
         if fault is not None:
             self._damages.add(self._folder.below(path), fault)
+            self._is_new("damaged", item.key)
         self.hashed += 1
         self.size_bytes += item.size_bytes
         self._ticker.tell(f"{self.hashed:,} objects read, {self.size_bytes:,} bytes")
 
     def _learn_losses(self, index: BackupIndex) -> None:
+        """Of this backup: an earlier or later one may have found the object in the lake."""
+        self._keys.execute("DELETE FROM lost")
         for item in losses_of(self._folder, index):
             self._is_new("lost", item.where)
 
-    def _is_lost(self, key: str) -> bool:
-        return self._seen.execute("SELECT 1 FROM lost WHERE key = ?", [key]).fetchone() is not None
+    def _is_in(self, table: str, key: str) -> bool:
+        statement = f"SELECT 1 FROM {table} WHERE key = ?"  # noqa: S608  one of our words
+        return self._keys.execute(statement, [key]).fetchone() is not None
 
     def _is_new(self, table: str, key: str) -> bool:
-        statement = f"INSERT OR IGNORE INTO {table} VALUES (?)"  # noqa: S608  one of two words
-        return self._seen.execute(statement, [key]).rowcount == 1
+        """Puts it into the table."""
+        statement = f"INSERT OR IGNORE INTO {table} VALUES (?)"  # noqa: S608  one of our words
+        return self._keys.execute(statement, [key]).rowcount == 1
 
 
 def losses_of(folder: BackupFolder, index: BackupIndex) -> Iterator[Damage]:

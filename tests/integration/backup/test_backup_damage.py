@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -88,13 +89,62 @@ def test_damage_is_found_and_refused_by_name_and_nothing_becomes_visible(copy, h
     name = path.relative_to(copy).as_posix()
     found = check_backup(copy)
     assert name in [damage.where for damage in found.damages]
-    assert newest(copy).name not in found.backups or "objects/" in name
+    assert newest(copy).name not in found.backups
     with target.platform() as platform:
         with pytest.raises(DamagedBackupError) as caught:
             restore_backup(platform, copy, Wishes())
         assert name in str(caught.value)
     for collection in ("batches", "assets", "datasets", "runs"):
         assert not target.collection(collection)
+
+
+def names_of(folder):
+    """The names of its backups, and of each the keys that it names."""
+    return {
+        path.name: {item["key"] for item in lines(path / "objects.jsonl")}
+        for path in (folder / "ledger").iterdir()
+    }
+
+
+@pytest.mark.parametrize("act", [flip, cut, Path.unlink])
+@pytest.mark.parametrize("shared", [True, False])
+def test_no_backup_is_whole_that_names_a_damaged_object(copy, act, shared):
+    named = names_of(copy)
+    first, second = (named[name] for name in sorted(named))
+    key = min(first & second if shared else second - first)
+    act(copy / "objects" / key)
+    found = check_backup(copy)
+    assert found.backups == tuple(name for name in sorted(named) if key not in named[name])
+    assert [damage.where for damage in found.damages] == [f"objects/{key}"]
+    assert found.objects == len(first | second), "each is read once"
+
+
+def test_a_loss_is_one_of_the_backups_that_say_so_only(copy):
+    named = names_of(copy)
+    old, new = sorted(named)
+    key = min(named[old] & named[new])
+    lose(copy / "ledger" / old, key)
+    (copy / "objects" / key).unlink()
+    found = check_backup(copy)
+    assert found.backups == (old,), "the newer one had it"
+    assert (found.losses_count, found.damages_count) == (1, 1)
+    lose(copy / "ledger" / new, key)
+    found = check_backup(copy)
+    assert found.backups == (old, new)
+    assert (found.losses_count, found.damages_count) == (1, 0), "one object"
+
+
+def lose(backup, key):
+    """As if the lake had not had it when the backup was taken."""
+    path = backup / "losses.jsonl"
+    path.write_text(json.dumps({"where": key, "what": "is not in the lake."}) + "\n")
+    index = json.loads((backup / "index.json").read_text())
+    data = path.read_bytes()
+    index["files"][path.name] = {
+        "lines": 1, "size_bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()
+    }  # fmt: skip
+    index["losses"] = 1
+    (backup / "index.json").write_text(json.dumps(index))
 
 
 def test_after_damage_was_mended_the_same_command_goes_on(copy, rehearsal, target):
