@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -21,9 +22,21 @@ from pydantic import ValidationError
 from libs.backup.errors import BackupBusyError, BackupFolderError, DamagedBackupError
 from libs.backup.files import make_folders, sync_folder
 from libs.backup.index import INDEX, BackupIndex
-from libs.backup.ownership import INCOMING, LEDGER, LOCK, OBJECTS, stranger_in, write_readme
+from libs.backup.ownership import (
+    INCOMING,
+    LEDGER,
+    LOCK,
+    LOST_AND_FOUND,
+    OBJECTS,
+    stranger_in,
+    write_readme,
+)
+from libs.backup.progress import Tell
 from libs.backup.reports import Damage
 from libs.vault.keys import writable_key
+
+_NAME = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ", re.ASCII)
+_OTHER_COPY = "Put that file back from another copy of the folder."
 
 
 class BackupFolder:
@@ -66,7 +79,11 @@ class BackupFolder:
 
     def names(self) -> list[str]:
         """The backups, the oldest first."""
-        return sorted(path.name for path in self._ledger.iterdir() if path.name[0] != ".")
+        return sorted(path.name for path in self._folders() if _NAME.fullmatch(path.name))
+
+    def unnamed(self) -> list[Path]:
+        """Folders beside the backups: each may be one that a person gave another name."""
+        return sorted(path for path in self._folders() if not _NAME.fullmatch(path.name))
 
     def backup(self, name: str) -> Path:
         """Where a backup lies, or would lie."""
@@ -94,7 +111,7 @@ class BackupFolder:
         """A path as it is told to people."""
         return path.relative_to(self.root).as_posix()
 
-    def index(self, name: str) -> BackupIndex:
+    def index(self, name: str, cure: str = _OTHER_COPY) -> BackupIndex:
         """A backup's index; raises `DamagedBackupError` when it cannot be read."""
         path = self.backup(name) / INDEX
         try:
@@ -102,11 +119,21 @@ class BackupFolder:
         except (OSError, ValidationError) as error:
             reason = error.strerror if isinstance(error, OSError) else "is not what was written"
             damage = Damage(where=self.below(path), what=f"cannot be read: {reason}.")
-            cure = "Take another backup (--backup NAME), or another copy of this folder."
             raise DamagedBackupError(self.root, [damage], 1, cure) from error
         if found.name != name:
-            raise BackupFolderError(f"{self.backup(name)} has the index of backup {found.name}.")
+            damage = Damage(where=self.below(path), what=f"is that of backup {found.name}.")
+            raise DamagedBackupError(self.root, [damage], 1, cure)
         return found
+
+    def newest_index(self, tell: Tell = lambda _line: None) -> BackupIndex | None:
+        """The newest index that can be read; `tell` gets a line for each that cannot."""
+        for name in reversed(self.names()):
+            try:
+                return self.index(name)
+            except DamagedBackupError as error:
+                for damage in error.damages:
+                    tell(f"Damaged: {damage} `spatial-etl backup FOLDER --check` says more.")
+        return None
 
     def publish(self, name: str) -> None:
         """From now on the backup is one."""
@@ -133,13 +160,12 @@ class BackupFolder:
             )
 
     def _has_backup(self) -> bool:
-        if not self._ledger.is_dir():
-            return False
-        for name in reversed(self.names()):
-            with suppress(DamagedBackupError, BackupFolderError):
-                self.index(name)
-                return True
-        return False
+        return self._ledger.is_dir() and self.newest_index() is not None
+
+    def _folders(self) -> Iterator[Path]:
+        for path in self._ledger.iterdir():
+            if path.is_dir() and path.name[0] != "." and path.name != LOST_AND_FOUND:
+                yield path
 
     @contextmanager
     def _locked(self, kind: int, mode: int) -> Iterator[None]:

@@ -14,6 +14,8 @@ from pathlib import Path
 from libs.backup.files import move_in
 from libs.backup.readme import FIRST_LINE, README
 
+LOST_AND_FOUND = "lost+found"
+"""A file system's own, where the folder is one."""
 LOCK = ".lock"
 OBJECTS = "objects"
 LEDGER = "ledger"
@@ -68,7 +70,7 @@ def _readme_of(path: Path) -> _Readme:
 
 def _stranger(path: Path) -> str | None:
     """Its name, unless a backup that was broken off at its beginning may have left it."""
-    if path.name == "lost+found" or (path.name in _FILES and path.is_file()):
+    if path.name == LOST_AND_FOUND or (path.name in _FILES and path.is_file()):
         return None
     if path.name in _FOLDERS and path.is_dir():
         return next((f"{path.name}/{inside.name}" for inside in path.iterdir()), None)

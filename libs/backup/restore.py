@@ -40,6 +40,9 @@ DEFAULT_VERSION_GAP = 1000
 _FILLED = ("assets", "batches", "datasets", "runs", "restores")
 """Assets first: whoever looks past our words sees what is true of each, object included."""
 _OTHER_COPY = "Put back those files from another copy of the folder, or name another backup."
+_OTHER_BACKUP = (
+    "Restore another backup (--backup NAME), or put back that file from another copy of the folder."
+)
 _GO_ON = (
     "Nothing of it is visible. Put back those files from another copy of the folder and give the "
     "same command again; or add --accept-losses, which restores all but these objects."
@@ -71,7 +74,7 @@ def restore_backup(
     """
     started = time.monotonic()
     with BackupFolder.for_reading(root) as folder:
-        index = folder.index(_chosen(folder, wishes.name))
+        index = folder.index(_chosen(folder, wishes.name), _OTHER_BACKUP)
         work = _Work(platform, folder, index, wishes, tell)
         work.require_fit()
         damages = Damages()

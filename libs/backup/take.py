@@ -130,14 +130,20 @@ class _Work:
 
     def _require_the_same_ledger(self, since: datetime) -> None:
         """Two ledgers in one folder: the older backups of one would make room for the other's."""
-        for name in self._folder.names()[-1:]:
-            newest = self._folder.index(name)
-            if newest.ledger_since != since:
-                raise BackupFolderError(
-                    f"{self._folder.root} holds backups of another ledger (the database "
-                    f"{newest.ledger_database} at {newest.ledger_address}): take a folder of its "
-                    "own for this one."
-                )
+        names, newest = self._folder.names(), self._folder.newest_index(self._tell)
+        if names and newest is None:
+            raise BackupFolderError(
+                f"{self._folder.root} holds {len(names)} backup(s), and no index of them can be "
+                f"read ({self._folder.backup(names[-1]) / INDEX}): it cannot be told whether they "
+                "are of this ledger. Put one back from another copy of the folder, or name an "
+                "empty folder."
+            )
+        if newest is not None and newest.ledger_since != since:
+            raise BackupFolderError(
+                f"{self._folder.root} holds backups of another ledger (the database "
+                f"{newest.ledger_database} at {newest.ledger_address}): take a folder of its "
+                "own for this one."
+            )
 
     def _moment(self) -> datetime:
         """Now, by the ledger's clock: later than the newest backup, since names tell the order."""

@@ -321,6 +321,70 @@ def test_old_backups_go_and_take_only_objects_that_no_other_one_names(copy, sour
     assert whole.damages_count == 0 and whole.objects == report.objects
 
 
+def another_name(index):
+    index.write_text(index.read_text().replace(index.parent.name, "2020-01-01T00-00-00Z"))
+
+
+@pytest.mark.parametrize("act", [cut, Path.unlink, another_name])
+def test_a_damaged_index_keeps_nobody_from_the_next_backup(copy, source, target, act):
+    first, second = sorted(path.name for path in (copy / "ledger").iterdir())
+    act(copy / "ledger" / second / "index.json")
+    told = []
+    report = take_backup(source.settings, copy, tell=told.append)
+    assert any(f"ledger/{second}/index.json" in line for line in told)
+    found = check_backup(copy)
+    assert found.backups == (first, report.name)
+    assert [damage.where for damage in found.damages] == [f"ledger/{second}/index.json"]
+    with target.platform() as platform:
+        with pytest.raises(DamagedBackupError, match="--backup NAME"):
+            restore_backup(platform, copy, Wishes(name=second))
+        assert restore_backup(platform, copy, Wishes()).objects_restored == report.objects
+
+
+def test_pruning_goes_by_a_damaged_index_only_when_its_backup_goes(copy, source):
+    first, second = sorted(path.name for path in (copy / "ledger").iterdir())
+    cut(copy / "ledger" / second / "index.json")
+    with pytest.raises(DamagedBackupError, match="nothing was removed") as caught:
+        take_backup(source.settings, copy, keep=2)
+    assert f"remove {copy / 'ledger' / second}" in str(caught.value)
+    assert "--backup" not in str(caught.value)
+    assert (copy / "ledger" / first).is_dir()
+    report = take_backup(source.settings, copy, keep=2)
+    assert report.pruned.backups == (first, second)
+    assert check_backup(copy).damages_count == 0
+
+
+def test_where_no_index_can_be_read_no_backup_is_put_beside_them(copy, source):
+    for index in copy.glob("ledger/*/index.json"):
+        cut(index)
+    with pytest.raises(BackupFolderError, match="cannot be told whether") as caught:
+        take_backup(source.settings, copy)
+    assert "--backup" not in str(caught.value) and "index.json" in str(caught.value)
+    assert len(list((copy / "ledger").iterdir())) == 2
+
+
+def test_strangers_beside_the_backups_are_none(copy, source, target):
+    ledger, known = copy / "ledger", check_backup(copy).backups
+    (ledger / "notes.txt").write_text("which one is for the archive")
+    (ledger / "9999-12-31T00-00-00Z").write_text("no folder")
+    (ledger / "lost+found").mkdir()
+    assert check_backup(copy).backups == known
+    report = take_backup(source.settings, copy, keep=1)
+    assert report.pruned.backups == known
+    with target.platform() as platform:
+        assert restore_backup(platform, copy, Wishes()).name == report.name
+    assert (ledger / "notes.txt").exists()
+
+
+def test_a_backup_that_was_given_another_name_keeps_its_objects(copy, source):
+    newest(copy).rename(copy / "ledger" / "for the archive")
+    before = {path for path in copy.rglob("*") if path.is_file()}
+    with pytest.raises(BackupFolderError, match="nothing was removed") as caught:
+        take_backup(source.settings, copy, keep=1)
+    assert str(copy / "ledger" / "for the archive") in str(caught.value)
+    assert before <= {path for path in copy.rglob("*") if path.is_file()}
+
+
 def test_nothing_is_removed_while_a_list_that_stays_is_damaged(copy, source):
     before = {path for path in copy.rglob("*") if path.is_file()}
     damaged = newest(copy) / "objects.jsonl"
