@@ -12,7 +12,7 @@ from libs.ingest.cleanup import clean_up
 from libs.ingest.errors import BatchRejectedError, DiskFullError
 from libs.ingest.platform import Platform
 from libs.ingest.receive import all_problems
-from libs.ingest.settle import answer_failure, settle
+from libs.ingest.settle import answer_failure, settle, stands_there
 from libs.ingest.stages import FilesRejectedError
 from libs.ingest.values import Job, SkippedFile
 from libs.ledger import BatchBusyError, LeaseLostError
@@ -70,7 +70,8 @@ def abandon(platform: Platform, run_id: str, reason: str, state: RunState) -> No
     """
     try:
         batch = platform.ledger.abandon_run(run_id, reason, state)
-        if batch is not None:
+        # Where the manifest is gone, or is another one, it has its answer, or its own run gives it.
+        if batch is not None and stands_there(platform, batch.upload):
             answer_failure(platform, batch)
     finally:
         with contextlib.suppress(TransientError):

@@ -75,7 +75,7 @@ def _settle(platform: Platform, batch: Batch) -> None:
     _archive(platform, batch)
     reach(Point.MANIFEST_ARCHIVED)
     vault.remove(bucket, _failure_key(batch))
-    if _stands_there(platform, batch.upload):
+    if stands_there(platform, batch.upload):
         vault.remove(bucket, batch.upload.key)
     reach(Point.MANIFEST_REMOVED)
     platform.ledger.settle(batch.id, batch.upload)
@@ -91,17 +91,12 @@ def _archive(platform: Platform, batch: Batch) -> None:
             batch.manifest,
             content_type="application/json",
         )
-    elif _stands_there(platform, batch.upload):
+    elif stands_there(platform, batch.upload):
         platform.vault.copy(platform.landing_bucket, batch.upload.key, archive_key(batch))
 
 
 def answer_failure(platform: Platform, batch: Batch) -> None:
-    """Say in the bucket that a try failed through no fault of the user's; the manifest stays.
-
-    Where it is gone, or is another one, it has its answer, or will get it from its own run.
-    """
-    if not _stands_there(platform, batch.upload):
-        return
+    """Say in the bucket that a try failed through no fault of the user's; the manifest stays."""
     run = platform.ledger.run_of_batch(batch.id)
     body = receipt_of(batch, (), run).model_dump_json(indent=2).encode()
     platform.vault.put_bytes(
@@ -129,8 +124,10 @@ def waiting_manifests(platform: Platform) -> list[ManifestUpload]:
     return sorted(uploads, key=lambda upload: (upload.last_modified, upload.key))
 
 
-def _stands_there(platform: Platform, upload: ManifestUpload) -> bool:
-    """The same bytes uploaded again later are a submission of their own and stay for their run.
+def stands_there(platform: Platform, upload: ManifestUpload) -> bool:
+    """Whether the manifest is still there, and still this upload of it.
+
+    The same bytes uploaded again later are a submission of their own and stay for their run.
 
     HEAD gives whole seconds where a listing gives milliseconds: seconds are compared.
     """
