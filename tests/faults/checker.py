@@ -91,6 +91,10 @@ def answered_once(stores: Stores, submitted: Submitted) -> Iterator[str]:
         return
     if receipts[wanted]["outcome"] != submitted.outcome:
         yield f"the receipt says {receipts[wanted]['outcome']}"
+    batch = stores.ledger["batches"].find_one({"_id": receipts[wanted]["fingerprint"]})
+    if batch is None or batch["state"] != receipts[wanted]["outcome"]:
+        known = batch["state"] if batch else "nothing"
+        yield f"the receipt says {receipts[wanted]['outcome']}, and the ledger {known}"
     if submitted.outcome == "failed":
         return
     if stores.has_landing(submitted.key):
