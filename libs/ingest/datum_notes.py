@@ -39,7 +39,8 @@ def _of(platform: Platform, source: CRS, target: CRS) -> Iterator[str]:
         yield (
             f"The transformation from {names} is accurate to {_metres(plain)}. PROJ's best way "
             f"({better.name}, {_metres(better)}) needs {', '.join(missing)}, which PostGIS has not "
-            "got: put it into the folder of PROJ's data there, and submit again."
+            "got: put it into the folder of PROJ's data there, and submit under another batch_id "
+            "(the same submission has the same answer)."
         )
     elif better is None and (plain.accuracy_m or 0) > GOOD_ENOUGH_M:
         yield f"The transformation from {names} is accurate to {_metres(plain)}, as PROJ says."
