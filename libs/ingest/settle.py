@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import re
 
 from libs.faultpoints import Point, reach
 from libs.ingest.platform import Platform
 from libs.ingest.receipts import receipt_of
 from libs.models import MANIFEST_PREFIX, Batch, BatchState, ManifestUpload
-from libs.models.manifest import MAX_NAME_BYTES
+from libs.vault.keys import CONTROL, MAX_SEGMENT_BYTES
 
 _RECEIPT = ".receipt.json"
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _FOLDERS = {
     BatchState.COMMITTED: "done/",
     BatchState.REJECTED: "rejected/",
@@ -41,9 +39,9 @@ def _name(batch: Batch) -> str:
     no receipt's name would fit. It is answered under one that is like it, and that no other has.
     """
     name = batch.upload.key.removeprefix(MANIFEST_PREFIX).removesuffix(".json")
-    plain = _CONTROL.sub(lambda found: f"%{ord(found[0]):02X}", name)
+    plain = CONTROL.sub(lambda found: f"%{ord(found[0]):02X}", name)
     folder, slash, stem = plain.rpartition("/")
-    room = MAX_NAME_BYTES - len(_RECEIPT)
+    room = MAX_SEGMENT_BYTES - len(_RECEIPT)
     if plain == name and len(stem.encode()) <= room:
         return name
     mark = f"~{hashlib.sha256(name.encode()).hexdigest()[:12]}"

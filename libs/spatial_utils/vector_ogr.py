@@ -163,14 +163,7 @@ def _converted(
     plan: ColumnPlan, batches: Iterator[pa.RecordBatch], known: Prescan
 ) -> Callable[[], Iterator[pa.RecordBatch]]:
     def read() -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            try:
-                yield plan.convert(batch)
-            except pa.ArrowInvalid as error:  # a text of GDAL's that is no time: 30 February
-                raise FileProblemError(
-                    f"a value in it is not of its column's type: {error}.",
-                    "Correct it, or leave it out.",
-                ) from error
+        yield from map(plan.convert, batches)
         if known.afterwards is not None:
             known.afterwards(plan.geometries)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyogrio
 
@@ -139,7 +140,7 @@ class _Look:
                 if not len(ids):
                     continue
                 expected = int(ids[0]) if expected is None and ids[0] in (0, 1) else expected
-                if expected is None or (ids != range(expected, expected + len(ids))).any():
+                if expected is None or (ids != np.arange(expected, expected + len(ids))).any():
                     return False
                 expected += len(ids)
         return True

@@ -76,7 +76,7 @@ def _in_json(path: str, moments: set[str], times: set[str]) -> tuple[list[str], 
     days, fine = set[str](), set[str]()
     for part in parts_of(path):
         for found in _JSON.finditer(part):
-            key = _KEY.search(part[max(0, found.start() - _LOOK_BACK_BYTES) : found.start()])
+            key = _KEY.search(_before(part, found.start()))
             if key is not None:
                 (fine if found[1] is None else days).add(key[1].decode("utf-8", "replace"))
     return sorted(days & moments), sorted(fine & (moments | times))
@@ -87,16 +87,19 @@ def _refuse_impossible(path: str, columns: set[str]) -> None:
         return
     for part in parts_of(path):
         for found in _GML.finditer(part):
-            if is_in_no_calendar(found[0]) and _is_in(columns, part[: found.start()]):
+            if is_in_no_calendar(found[0]) and _is_in(columns, _before(part, found.start())):
                 raise FileProblemError(
                     f"the time {found[0].decode()!r} in it is in no calendar.",
                     "Correct it, or leave it out.",
                 )
 
 
-def _is_in(columns: set[str], before: bytes) -> bool:
+def _before(part: bytes, start: int) -> bytes:
+    return part[max(0, start - _LOOK_BACK_BYTES) : start]
+
+
+def _is_in(columns: set[str], near: bytes) -> bool:
     """Whether the element or the attribute that a value stands in is one of the columns."""
-    near = before[-_LOOK_BACK_BYTES:]
     named = _ELEMENT.search(near) or _ATTRIBUTE.search(near)
     return named is not None and any(
         one.endswith(named[1].decode("utf-8", "replace")) for one in columns

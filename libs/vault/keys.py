@@ -17,7 +17,8 @@ MAX_KEY_BYTES = 1024
 MAX_SEGMENT_BYTES = 255
 """Of one part of a key between slashes: what file systems take."""
 METADATA_PREFIX = "x-amz-meta-"
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+"""What no key that we make may have in it."""
 
 
 def readable_key(key: str) -> str:
@@ -38,7 +39,7 @@ def readable_key(key: str) -> str:
 def writable_key(key: str) -> str:
     """Like `readable_key`, for keys that we make: they must also be fit for file names."""
     readable_key(key)
-    if _CONTROL.search(key):
+    if CONTROL.search(key):
         raise InvalidKeyError.of_key(key, "has a control character in it.")
     if any(len(segment.encode("utf-8")) > MAX_SEGMENT_BYTES for segment in key.split("/")):
         raise InvalidKeyError.of_key(key, f"has a part of more than {MAX_SEGMENT_BYTES} bytes.")
